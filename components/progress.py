@@ -1,0 +1,83 @@
+"""Progress of long work, told through logging so that no stage knows who listens.
+
+A stage makes a `Meter` and advances it. The local run draws these records as bars; a container log shows
+nothing unless the logger is set to DEBUG. The records carry the `Progress` as attribute `progress`.
+"""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+LOGGER = logging.getLogger("ships.progress")
+# Drawing more often than this helps no reader and would show up in per-image work.
+_INTERVAL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One message about how far a stage is.
+
+    Attributes:
+        stage: what is being done, e.g. "ShipExampleGen" or "Segmenter".
+        done: units finished.
+        total: units in all, or None if not known.
+        unit: plural name of a unit ("images", "steps").
+        figures: numbers worth showing beside it, e.g. {"loss": 0.41}.
+        finished: whether the stage's meter is closed.
+    """
+
+    stage: str
+    done: int
+    total: int | None
+    unit: str
+    figures: dict[str, float] = field(default_factory=dict)
+    finished: bool = False
+
+
+class Meter:
+    """Counts units of work and tells the progress logger, at most five times a second. Thread-safe.
+
+    Example:
+        with Meter("Segmenter", total=300, unit="steps") as meter:
+            for loss in losses:
+                meter.advance(loss=loss)
+    """
+
+    def __init__(self, stage: str, total: int | None, unit: str) -> None:
+        self._stage, self._total, self._unit = stage, total, unit
+        self._done = 0
+        self._figures: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._last_told = float("-inf")
+
+    def advance(self, count: int = 1, **figures: float) -> None:
+        """Add `count` finished units and remember the newest figures."""
+        with self._lock:
+            self._done += count
+            self._figures.update(figures)
+            now = time.monotonic()
+            if now - self._last_told < _INTERVAL_S:
+                return
+            self._last_told = now
+        self._tell(finished=False)
+
+    def close(self) -> None:
+        """Tell the final count."""
+        self._tell(finished=True)
+
+    def _tell(self, finished: bool) -> None:
+        progress = Progress(
+            self._stage, self._done, self._total, self._unit, dict(self._figures), finished=finished
+        )
+        LOGGER.debug("%s", progress, extra={"progress": progress})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
