@@ -12,6 +12,28 @@ IMAGE_ID = "image_id"
 ENCODED_PIXELS = "encoded_pixels"
 SHIP_COUNT = "ship_count"
 SHIP_GROUP = "ship_group"
+# 1 if the image shows a ship, else 0: the classifier's label and the most telling slice.
+HAS_SHIP = "has_ship"
+# Pixels that the kept ship masks cover together.
+SHIP_PIXELS = "ship_pixels"
+SCENE_ID = "scene_id"
+# As decoded; 0 for an image that cannot be decoded.
+HEIGHT = "height"
+WIDTH = "width"
+CHANNELS = "channels"
+# Pillow's name of the file format, e.g. "JPEG"; "" if unknown.
+FORMAT = "format"
+FILE_BYTES = "file_bytes"
+SHA1 = "sha1"
+# 1 or 0; an image with a 0 is quarantined. `LABEL_REASON` says why, "" for a label that can be trusted.
+DECODE_OK = "decode_ok"
+LABEL_OK = "label_ok"
+LABEL_REASON = "label_reason"
+# Every feature of an Example but the quality scalars and the columns of the user's scene table.
+IMAGE_FEATURES = (
+    IMAGE, IMAGE_ID, ENCODED_PIXELS, SHIP_COUNT, SHIP_GROUP, HAS_SHIP, SHIP_PIXELS, SCENE_ID, HEIGHT, WIDTH,
+    CHANNELS, FORMAT, FILE_BYTES, SHA1, DECODE_OK, LABEL_OK, LABEL_REASON,
+)  # fmt: skip
 
 
 def ship_group(ship_count: int) -> str:

@@ -17,12 +17,16 @@ class ScheduleSettings(_Settings):
     batch_size: int = Field(8, ge=1, description="Images (or crops) per step.")
     steps: int = Field(1000, ge=1, description="Training steps in all.")
     frozen_steps: int = Field(
-        250, ge=0, description="First steps with a frozen pretrained encoder; then all of it is fine-tuned."
+        250, ge=0, description="First steps with a frozen pretrained encoder; then it is fine-tuned too."
     )
     steps_per_epoch: int = Field(100, ge=1, description="Steps between two looks at the eval split.")
     patience: int = Field(5, ge=1, description="Epochs without a better eval score before training stops.")
-    max_minutes: float = Field(60.0, gt=0, description="Training stops at the end of the epoch that exceeds it.")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="Adam's peak rate; decays along a cosine to 1 %.")
+    max_minutes: float = Field(
+        60.0, gt=0, description="Training stops at the end of the epoch that exceeds it."
+    )
+    learning_rate: float = Field(
+        1e-3, gt=0, le=1, description="Adam's peak rate; decays along a cosine to 1 %."
+    )
     fine_tune_learning_rate: float = Field(
         3e-4, gt=0, le=1, description="Adam's peak rate once the pretrained encoder is no longer frozen."
     )
@@ -30,7 +34,12 @@ class ScheduleSettings(_Settings):
         True, description="Random flips, quarter turns, brightness and contrast on training images."
     )
     cache_mb: int = Field(
-        1500, ge=0, description="Decoded training images are kept in memory if they fit into so many megabytes."
+        1500,
+        ge=0,
+        description="Decoded training images are kept in memory if they fit into so many megabytes.",
+    )
+    encoder_weights: str = Field(
+        "", description="Path of EfficientNet-Lite0 weights (.pth); empty: the file in its registry package."
     )
     seed: int = Field(0, ge=0, description="Seed of weights, crops and order.")
 
@@ -40,6 +49,9 @@ class ClassifierSettings(ScheduleSettings):
 
     architecture: Literal["plain", "pretrained"] = Field(
         "pretrained", description="Encoder: the report's plain blocks or ImageNet EfficientNet-Lite0."
+    )
+    eval_images: int = Field(
+        256, ge=2, description="Eval images looked at after each epoch, half of them with ships."
     )
     input_px: int = Field(
         384, ge=64, multiple_of=ENCODER_STRIDE_PX, description="Images are area-resized to this edge length."
@@ -55,6 +67,9 @@ class SegmenterSettings(ScheduleSettings):
     loss: Literal["bce", "dice_bce", "focal", "focal_dice", "tversky"] = Field(
         "dice_bce", description="Training loss; bce and focal alone start near-empty at threshold 0.5."
     )
+    eval_images: int = Field(
+        48, ge=1, description="Eval images with ships looked at after each epoch, at native resolution."
+    )
     crop_px: int = Field(
         256, ge=64, le=768, multiple_of=ENCODER_STRIDE_PX, description="Edge of the native-resolution crops."
     )
@@ -62,10 +77,17 @@ class SegmenterSettings(ScheduleSettings):
         0.7, ge=0, le=1, description="Share of crops that are placed over a ship; the rest lie anywhere."
     )
     empty_image_fraction: float = Field(
-        0.0, ge=0, lt=1, description="Share of crops from images without ships (0: ship-only, as in the report)."
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of crops from images without ships (0: ship-only, as in the report).",
     )
-    batch_norm: bool = Field(False, description="Batch normalisation in the plain U-Net (the report has none).")
-    gaussian_noise: float = Field(0.1, ge=0, le=1, description="Noise on the plain U-Net's input (0-1 scale).")
+    batch_norm: bool = Field(
+        False, description="Batch normalisation in the plain U-Net (the report has none)."
+    )
+    gaussian_noise: float = Field(
+        0.1, ge=0, le=1, description="Noise on the plain U-Net's input (0-1 scale)."
+    )
     input_pooling: int = Field(
         1, ge=1, le=8, description="The plain U-Net average-pools its input by this factor (report: 3)."
     )
@@ -74,6 +96,7 @@ class SegmenterSettings(ScheduleSettings):
     def _pooled_crop_fits(self) -> "SegmenterSettings":
         if self.architecture == "plain" and self.crop_px % (16 * self.input_pooling):
             raise ValueError(
-                f"crop_px must be a multiple of 16 x input_pooling = {16 * self.input_pooling}, got {self.crop_px}"
+                f"crop_px must be a multiple of 16 x input_pooling = {16 * self.input_pooling}, "
+                f"got {self.crop_px}"
             )
         return self

@@ -1,0 +1,62 @@
+# Every target makes the environment it needs; a second call costs nothing.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCK := requirements.lock.txt
+DEMO_ROOT := build/demo
+PACKAGES := pipeline components schemas tests
+
+# The newest supported Python that is there; PYTHON=... chooses another.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+# uv from PATH if it is there and works, else the one installed into the environment.
+UV = $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(BIN)/uv)
+
+.PHONY: help venv demo test test-unit test-e2e lint types format lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(READY) ## Make the environment in .venv from the lock file
+
+$(READY): $(LOCK) pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11, 3.12 or 3.13 with venv; give one by PYTHON=/path/to/python" >&2; exit 2; }
+	@echo "Making $(VENV) with $(PYTHON) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@uv --version >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@# Compiled at once: without it every process of the pipeline would compile TFX anew where
+	@# PYTHONDONTWRITEBYTECODE is set.
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode -r $(LOCK)
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## Run the whole pipeline on generated images (into build/demo)
+	@$(BIN)/ships demo --root $(DEMO_ROOT) $(ARGS)
+
+test: test-unit test-e2e ## Run all tests
+
+test-unit: $(READY) ## Run the unit tests (under two minutes)
+	@$(BIN)/python -m pytest -m "not e2e" $(ARGS)
+
+test-e2e: $(READY) ## Run the end-to-end tests (the whole pipeline on tiny data)
+	@$(BIN)/python -m pytest -m e2e $(ARGS)
+
+lint: $(READY) ## Check style
+	@$(BIN)/ruff check $(PACKAGES)
+	@$(BIN)/ruff format --check $(PACKAGES)
+
+types: $(READY) ## Check types
+	@$(BIN)/mypy
+
+format: $(READY) ## Format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix $(PACKAGES)
+	@$(BIN)/ruff format $(PACKAGES)
+
+lock: $(READY) ## Resolve the dependencies anew (needs uv) and write the lock file
+	$(UV) lock --upgrade
+	$(UV) export --frozen --all-groups --no-emit-project --format requirements-txt --no-header --output-file $(LOCK) >/dev/null
+
+clean: ## Remove the environment and everything built
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

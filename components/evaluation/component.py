@@ -1,0 +1,121 @@
+"""ShipEvaluator: TFX's Evaluator with a baseline that may be missing and a headline in ML Metadata."""
+
+from google.protobuf import json_format
+from tfx import v1 as tfx
+from tfx.components.evaluator import executor as tfx_evaluator
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import artifact_utils, channel, channel_utils, component_spec, standard_artifacts
+from tfx.utils import json_utils
+
+from components.baseline.model_store import holds_model
+from components.code_digest import code_digest
+from components.evaluation.config import eval_config
+from components.evaluation.names import (
+    CASCADE,
+    CLASSIFIER,
+    HEADLINE_AUC,
+    HEADLINE_DICE,
+    HEADLINE_DICE_SHIPS,
+    HEADLINE_IMAGES,
+    HEADLINE_SEGMENTER_DICE_SHIPS,
+    SEGMENTER,
+)
+from components.evaluation.results import read_evaluation
+from components.evaluation.settings import EvaluationSettings
+from components.evaluation.slices import Slice
+from components.examples import HAS_SHIP
+
+class ShipEvaluatorSpec(component_spec.ComponentSpec):
+    """Contract of the ShipEvaluator."""
+
+    PARAMETERS = {  # noqa: RUF012 (declared so by TFX)
+        "eval_config": component_spec.ExecutionParameter(type=str),
+        "example_splits": component_spec.ExecutionParameter(type=str),
+        "code_digest": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "baseline_model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+    }
+    OUTPUTS = {  # noqa: RUF012
+        "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+    }
+
+
+class Executor(tfx_evaluator.Executor):
+    """Evaluates the candidate, against the baseline if there is one."""
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[tfx.dsl.Artifact]],
+        output_dict: dict[str, list[tfx.dsl.Artifact]],
+        exec_properties: dict[str, object],
+    ) -> None:
+        """See `tfx.components.evaluator.executor.Executor.Do`."""
+        inputs = dict(input_dict)
+        if not holds_model(artifact_utils.get_single_uri(inputs["baseline_model"])):
+            # TFX drops the thresholds on the change against a baseline when there is no such input.
+            del inputs["baseline_model"]
+        super().Do(inputs, output_dict, exec_properties)
+        evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
+        for name, value in headline(read_evaluation(evaluation.uri).candidate).items():
+            evaluation.set_float_custom_property(name, value)
+
+
+def headline(slices: list[Slice]) -> dict[str, float]:
+    """The few figures by which runs are listed; those that the test splits cannot give are left out."""
+    figures = {}
+    for part in slices:
+        if part.matches({}):
+            figures[HEADLINE_DICE] = part.value(CASCADE, "dice")
+            figures[HEADLINE_AUC] = part.value(CLASSIFIER, "auc")
+            figures[HEADLINE_IMAGES] = part.value(CLASSIFIER, "example_count")
+        elif part.matches({HAS_SHIP: "1"}):
+            figures[HEADLINE_DICE_SHIPS] = part.value(CASCADE, "dice")
+            figures[HEADLINE_SEGMENTER_DICE_SHIPS] = part.value(SEGMENTER, "dice")
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+class ShipEvaluator(base_beam_component.BaseBeamComponent):
+    """Evaluates a detector with TFMA on the test splits and blesses it if it passes the thresholds.
+
+    Outputs:
+        evaluation: TFMA's results; headline figures stand in its custom properties.
+        blessing: whether the model may be pushed.
+    """
+
+    SPEC_CLASS = ShipEvaluatorSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        examples: channel.BaseChannel,
+        model: channel.BaseChannel,
+        baseline_model: channel.BaseChannel,
+        splits: list[str],
+        settings: EvaluationSettings,
+    ) -> None:
+        """Wire the evaluator.
+
+        Args:
+            examples: screened Examples; only `splits` of them are read.
+            model: the candidate, a detector with an `evaluate` signature.
+            baseline_model: a Model artifact that may be empty, see `components.baseline`.
+            splits: names of the test splits.
+            settings: thresholds, intervals, slices.
+        """
+        config = json_format.MessageToJson(eval_config(settings), sort_keys=True, indent=None)
+        super().__init__(
+            spec=ShipEvaluatorSpec(
+                examples=examples,
+                model=model,
+                baseline_model=baseline_model,
+                eval_config=config,
+                example_splits=json_utils.dumps(splits),
+                code_digest=code_digest("components.evaluation.component"),
+                evaluation=channel_utils.as_channel([standard_artifacts.ModelEvaluation()]),
+                blessing=channel_utils.as_channel([standard_artifacts.ModelBlessing()]),
+            )
+        )

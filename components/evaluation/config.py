@@ -1,0 +1,81 @@
+"""The TFMA configuration: heads, slices, thresholds."""
+
+from tensorflow_model_analysis.proto import config_pb2
+
+from components.evaluation.names import BASELINE, CANDIDATE, CASCADE, CLASSIFIER, SEGMENTER
+from components.evaluation.settings import EvaluationSettings
+from components.examples import HAS_SHIP, SHIP_GROUP
+
+_INTERVALS = {
+    "jackknife": config_pb2.ConfidenceIntervalOptions.JACKKNIFE,
+    "bootstrap": config_pb2.ConfidenceIntervalOptions.POISSON_BOOTSTRAP,
+}
+
+
+def eval_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
+    """TFMA EvalConfig for a candidate detector against the latest pushed one.
+
+    Dice is measured for the segmenter alone and for the cascade that is served, the usual rates for the
+    classifier; overall, with and without ships, by ship group and by the further columns in `settings`.
+    """
+    model_specs = [
+        config_pb2.ModelSpec(
+            name=name,
+            is_baseline=name == BASELINE,
+            signature_name="evaluate",
+            # The heads carry the comparison with the label already, except the classifier's.
+            label_keys={head: HAS_SHIP for head in (CLASSIFIER, SEGMENTER, CASCADE)},
+        )
+        for name in (CANDIDATE, BASELINE)
+    ]
+    options = config_pb2.Options()
+    if settings.confidence_intervals != "none":
+        options.compute_confidence_intervals.value = True
+        options.confidence_intervals.method = _INTERVALS[settings.confidence_intervals]
+    return config_pb2.EvalConfig(
+        model_specs=model_specs,
+        slicing_specs=_slicing_specs(settings),
+        metrics_specs=[
+            config_pb2.MetricsSpec(
+                output_names=[CLASSIFIER],
+                metrics=[
+                    config_pb2.MetricConfig(class_name=name)
+                    for name in ("AUC", "Precision", "Recall", "BinaryAccuracy", "ExampleCount")
+                ],
+            ),
+            config_pb2.MetricsSpec(output_names=[SEGMENTER], metrics=_dice_metrics()),
+            config_pb2.MetricsSpec(output_names=[CASCADE], metrics=_dice_metrics(settings)),
+        ],
+        options=options,
+    )
+
+
+def _slicing_specs(settings: EvaluationSettings) -> list[config_pb2.SlicingSpec]:
+    columns = (HAS_SHIP, SHIP_GROUP, *settings.slice_columns)
+    return [
+        config_pb2.SlicingSpec(),
+        *(config_pb2.SlicingSpec(feature_keys=[column]) for column in columns),
+        *(config_pb2.SlicingSpec(feature_keys=[column, HAS_SHIP]) for column in settings.slice_columns),
+    ]
+
+
+def _dice_metrics(judged_by: EvaluationSettings | None = None) -> list[config_pb2.MetricConfig]:
+    module = "components.evaluation.metrics"
+    dice = config_pb2.MetricConfig(class_name="MeanDice", module=module)
+    if judged_by is not None:
+        # Empty images flatter the overall dice, so a model is judged on images that show ships.
+        dice.per_slice_thresholds.append(
+            config_pb2.PerSliceMetricThreshold(
+                slicing_specs=[config_pb2.SlicingSpec(feature_values={HAS_SHIP: "1"})],
+                threshold=config_pb2.MetricThreshold(
+                    value_threshold=config_pb2.GenericValueThreshold(
+                        lower_bound={"value": judged_by.min_dice_ships}
+                    ),
+                    change_threshold=config_pb2.GenericChangeThreshold(
+                        direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
+                        absolute={"value": -judged_by.max_dice_drop},
+                    ),
+                ),
+            )
+        )
+    return [dice, config_pb2.MetricConfig(class_name="PixelDice", module=module)]

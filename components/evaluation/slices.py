@@ -1,0 +1,49 @@
+"""Metrics of an evaluation as plain values. Imports no TensorFlow."""
+
+from dataclasses import dataclass, field
+
+from components.evaluation.names import CLASSIFIER
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A metric's value with its 95 % confidence interval, NaN-free; the bounds are None if not computed."""
+
+    value: float
+    lower: float | None = None
+    upper: float | None = None
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Metrics of one model on one slice.
+
+    Attributes:
+        features: what defines the slice, such as {"ship_group": "1-2"}; empty for all test images.
+        figures: by head and metric name, such as figures["cascade", "dice"].
+    """
+
+    features: dict[str, str]
+    figures: dict[tuple[str, str], Figure] = field(default_factory=dict)
+
+    def matches(self, features: dict[str, str]) -> bool:
+        """Whether this is the slice that exactly these features define."""
+        return self.features == features
+
+    def value(self, head: str, metric: str) -> float | None:
+        """Value of a metric, or None where the slice does not define it (a one-class AUC, say)."""
+        figure = self.figures.get((head, metric))
+        return None if figure is None else figure.value
+
+    @property
+    def images(self) -> int:
+        """Number of test images in the slice."""
+        return int(self.value(CLASSIFIER, "example_count") or 0)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Slices of the candidate and, if there was one, of the baseline; in reading order."""
+
+    candidate: list[Slice]
+    baseline: list[Slice]

@@ -1,0 +1,1 @@
+"""Judges every image by the curated schema and sets the outliers aside with their reasons."""

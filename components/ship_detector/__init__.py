@@ -1,0 +1,1 @@
+"""ShipDetector: joins classifier and segmenter into one SavedModel and tunes its thresholds."""

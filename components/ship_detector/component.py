@@ -1,0 +1,78 @@
+"""ShipDetector component: two trained networks in, one SavedModel out."""
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import channel, channel_utils, component_spec, standard_artifacts
+
+from components.code_digest import code_digest
+from components.ship_detector.executor import Executor
+from components.ship_detector.settings import DetectorSettings
+from components.transform.settings import ContrastSettings
+
+
+class ShipDetectorSpec(component_spec.ComponentSpec):
+    """Contract of the ShipDetector."""
+
+    PARAMETERS = {  # noqa: RUF012 (declared so by TFX)
+        "settings": component_spec.ExecutionParameter(type=str),
+        "contrast": component_spec.ExecutionParameter(type=str),
+        "code_digest": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012
+        "classifier": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "segmenter": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+    }
+    OUTPUTS = {  # noqa: RUF012
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+    }
+
+
+class ShipDetector(base_component.BaseComponent):
+    """Joins classifier and segmenter into one model from image bytes to masks, with thresholds tuned on eval.
+
+    Example:
+        detector = ShipDetector(
+            classifier=classifier.outputs["model"],
+            segmenter=segmenter.outputs["model"],
+            examples=screener.outputs["examples"],
+            settings=DetectorSettings(),
+            contrast=ContrastSettings(),
+        )
+
+    Outputs:
+        model: `Format-Serving/`, a SavedModel (see `signatures.signatures`) with
+            `assets.extra/thresholds.json`; beside it `thresholds.json`, the same report of the chosen
+            thresholds.
+    """
+
+    SPEC_CLASS = ShipDetectorSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        classifier: channel.BaseChannel,
+        segmenter: channel.BaseChannel,
+        examples: channel.BaseChannel,
+        settings: DetectorSettings,
+        contrast: ContrastSettings,
+    ) -> None:
+        """Wire the detector.
+
+        Args:
+            classifier: Model with `model.keras` and `history.json`, as trainer "Classifier" leaves it.
+            segmenter: the same of trainer "Segmenter".
+            examples: screened raw Examples, of which only eval_ships and eval_empty are read.
+            settings: cascade, tiling, test-time augmentation, thresholds.
+            contrast: the adjustment that Transform made for both trainers.
+        """
+        super().__init__(
+            spec=ShipDetectorSpec(
+                classifier=classifier,
+                segmenter=segmenter,
+                examples=examples,
+                settings=settings.model_dump_json(),
+                contrast=contrast.model_dump_json(),
+                code_digest=code_digest("components.ship_detector.executor"),
+                model=channel_utils.as_channel([standard_artifacts.Model()]),
+            )
+        )

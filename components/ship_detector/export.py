@@ -1,0 +1,41 @@
+"""Writing the detector as a SavedModel that carries the record of its thresholds."""
+
+import json
+import posixpath
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from components.ship_detector.detector import ShipDetector
+from components.ship_detector.signatures import signatures
+
+THRESHOLDS_FILE = "thresholds.json"
+# TensorFlow Serving ignores this folder of a SavedModel, and copies of the model keep it.
+ASSETS_EXTRA = "assets.extra"
+
+
+def export(detector: ShipDetector, tuning: dict[str, Any], folder: str) -> None:
+    """Write the SavedModel into `folder`, with `tuning` as `assets.extra/thresholds.json`.
+
+    Args:
+        detector: with its thresholds in force.
+        tuning: report of the tuning, JSON values only.
+        folder: on any filesystem that TensorFlow can write; `saved_model.pb` comes last, for pollers.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        tf.saved_model.save(detector, scratch, signatures=signatures(detector))
+        write_tuning(tuning, posixpath.join(scratch, ASSETS_EXTRA))
+        files = [file for file in Path(scratch).rglob("*") if file.is_file()]
+        for file in sorted(files, key=lambda file: file.name == "saved_model.pb"):
+            target = posixpath.join(folder, file.relative_to(scratch).as_posix())
+            tf.io.gfile.makedirs(posixpath.dirname(target))
+            tf.io.gfile.copy(str(file), target, overwrite=True)
+
+
+def write_tuning(tuning: dict[str, Any], folder: str) -> None:
+    """Write `thresholds.json` into `folder`."""
+    tf.io.gfile.makedirs(folder)
+    with tf.io.gfile.GFile(posixpath.join(folder, THRESHOLDS_FILE), "w") as file:
+        file.write(json.dumps(tuning, indent=1))

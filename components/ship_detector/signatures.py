@@ -1,0 +1,137 @@
+"""The detector's signatures: batches of bytes in, small answers out, nothing but TensorFlow inside.
+
+Each image goes through on its own (tf.map_fn), so that sizes may differ and memory is that of one image
+whatever the batch: TFMA feeds up to 1000 Examples at once.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from components.examples import ENCODED_PIXELS, IMAGE
+from components.masks import rle_graph
+from components.ship_detector.detector import Detection, ShipDetector
+
+SERVING = "serving_default"
+MASK = "mask"
+EVALUATE = "evaluate"
+
+_SHIP_PROBABILITY = tf.TensorSpec([], tf.float32)
+_ENCODED_PIXELS = tf.TensorSpec([], tf.string)
+_SHIP_PIXELS = tf.TensorSpec([], tf.int64)
+_MASK_PNG = tf.TensorSpec([], tf.string)
+_CLASSIFIER = tf.TensorSpec([1], tf.float32)
+_COUNTS = tf.TensorSpec([3], tf.float32)
+
+
+def signatures(detector: ShipDetector) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
+    """Functions to hand to tf.saved_model.save(detector, folder, signatures=...).
+
+    Returns:
+        by name:
+
+        `serving_default(image_bytes: string [N])` -> `ship_probability` float32 [N]; `encoded_pixels` string
+        [N], the run-length string of the mask ("" for none); `ship_pixels` int64 [N].
+
+        `mask(image_bytes: string [N])` -> the same and `mask_png` string [N], a one-channel PNG in the
+        image's size, 255 on ships.
+
+        `evaluate(examples: string [N])`, serialized raw tf.Examples with features `image` and
+        `encoded_pixels` -> `classifier` float32 [N, 1], ship probability; `segmenter` float32 [N, 3], pixels
+        tp, fp, fn of the hard mask against the union of the labels, whatever the classifier says; `cascade`
+        float32 [N, 3], the same of the mask that serving gives.
+
+        All raise tf.errors.InvalidArgumentError for the whole request if one image cannot be decoded.
+    """
+    images = tf.TensorSpec([None], tf.string, name="image_bytes")
+    examples = tf.TensorSpec([None], tf.string, name="examples")
+
+    def serve_one(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        return _answer(detector.detect(image_bytes))
+
+    def mask_one(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        detection = detector.detect(image_bytes)
+        png = tf.io.encode_png(detection.mask[..., tf.newaxis] * tf.constant(255, tf.uint8))
+        return _answer(detection) | {"mask_png": png}
+
+    def evaluate_one(example: tf.Tensor) -> dict[str, tf.Tensor]:
+        image, truth = labelled_image(detector, example)
+        probability = detector.ship_probability(image)
+        counts = _confusion(detector.hard_mask(detector.ship_probabilities(image)), truth)
+        silenced = _confusion(tf.zeros_like(truth), truth)
+        return {
+            "classifier": probability[tf.newaxis],
+            "segmenter": counts,
+            "cascade": tf.where(detector.lets_through(probability), counts, silenced),
+        }
+
+    answer = {
+        "ship_probability": _SHIP_PROBABILITY,
+        "encoded_pixels": _ENCODED_PIXELS,
+        "ship_pixels": _SHIP_PIXELS,
+    }
+    heads = {"classifier": _CLASSIFIER, "segmenter": _COUNTS, "cascade": _COUNTS}
+    return {
+        SERVING: _one_by_one(serve_one, images, answer),
+        MASK: _one_by_one(mask_one, images, answer | {"mask_png": _MASK_PNG}),
+        EVALUATE: _one_by_one(evaluate_one, examples, heads),
+    }
+
+
+def labelled_image(detector: ShipDetector, example: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Image and label of a raw Example.
+
+    Args:
+        detector: whose contrast adjustment is applied.
+        example: string scalar, serialized tf.Example with `image` (file bytes) and `encoded_pixels` (0..n
+            rows).
+
+    Returns:
+        uint8 [H, W, 3] RGB, and uint8 [H, W], 1 on labelled ships.
+
+    Raises:
+        tf.errors.InvalidArgumentError: undecodable image, or rows that do not fit it.
+    """
+    features = tf.io.parse_single_example(
+        example,
+        {
+            IMAGE: tf.io.FixedLenFeature([], tf.string),
+            ENCODED_PIXELS: tf.io.VarLenFeature(tf.string),
+        },
+    )
+    image = detector.read(features[IMAGE])
+    shape = tf.shape(image)
+    return image, rle_graph.decode(features[ENCODED_PIXELS].values, shape[0], shape[1])
+
+
+def _answer(detection: Detection) -> dict[str, tf.Tensor]:
+    return {
+        "ship_probability": detection.ship_probability,
+        "encoded_pixels": rle_graph.encode(detection.mask),
+        "ship_pixels": tf.reduce_sum(tf.cast(detection.mask, tf.int64)),
+    }
+
+
+def _confusion(mask: tf.Tensor, truth: tf.Tensor) -> tf.Tensor:
+    """Pixels tp, fp, fn (float32 [3], whole numbers) of two masks of 0 and 1."""
+    hits = tf.reduce_sum(tf.cast(mask * truth, tf.int32))
+    false = tf.reduce_sum(tf.cast(mask, tf.int32)) - hits
+    missed = tf.reduce_sum(tf.cast(truth, tf.int32)) - hits
+    return tf.cast(tf.stack([hits, false, missed]), tf.float32)
+
+
+def _one_by_one(
+    function: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+    batch: tf.TensorSpec,
+    outputs: dict[str, tf.TensorSpec],
+) -> Callable[..., dict[str, tf.Tensor]]:
+    """Graph function that maps a batch of strings image by image."""
+
+    def mapped(strings: tf.Tensor) -> dict[str, tf.Tensor]:
+        results: dict[str, tf.Tensor] = tf.map_fn(
+            function, strings, fn_output_signature=outputs, parallel_iterations=1
+        )
+        return results
+
+    graph: Callable[..., dict[str, tf.Tensor]] = tf.function(mapped, input_signature=[batch], autograph=False)
+    return graph

@@ -1,0 +1,107 @@
+"""Tuning as a whole: which thresholds can be chosen on these images, and the report of what was chosen."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.ship_detector.thresholds import (
+    CLASSIFIER_THRESHOLDS,
+    MASK_THRESHOLDS,
+    MIN_SHIP_PIXELS,
+    EvalTable,
+    ImageCounts,
+    Thresholds,
+    choose_classifier_threshold,
+    choose_mask_threshold,
+    choose_min_ship_pixels,
+)
+
+LOGGER = logging.getLogger(__name__)
+
+
+def tune(images: Sequence[ImageCounts], untuned: Thresholds, cascade: bool) -> Thresholds:
+    """Choose the thresholds on eval images.
+
+    With ships and empty images: first the classifier threshold (with the cascade only), then the mask
+    threshold and the minimal area over the images that it lets through, as serving will. Without empty images
+    nothing speaks for silencing, so that only the mask threshold is chosen; without ship images, nothing is.
+
+    Args:
+        images: counts of the eval images.
+        untuned: what stays wherever the images cannot tell; logged as a warning.
+        cascade: whether the classifier silences images.
+    """
+    table = EvalTable.of(images)
+    everywhere = np.ones(len(images), np.bool_)
+    if not table.has_ships.any():
+        LOGGER.warning("no eval image with ships: thresholds stay untuned (%s)", untuned)
+        return untuned
+    if table.has_ships.all():
+        mask_threshold = choose_mask_threshold(table, everywhere)
+        LOGGER.warning(
+            "no eval image without ships: classifier_threshold %g and min_ship_pixels %d stay untuned",
+            untuned.classifier_threshold,
+            untuned.min_ship_pixels,
+        )
+        return Thresholds(mask_threshold, untuned.min_ship_pixels, untuned.classifier_threshold)
+    classifier_threshold = choose_classifier_threshold(table) if cascade else untuned.classifier_threshold
+    passes = table.passes(classifier_threshold) if cascade else everywhere
+    mask_threshold = choose_mask_threshold(table, passes)
+    return Thresholds(
+        mask_threshold, choose_min_ship_pixels(table, passes, mask_threshold), classifier_threshold
+    )
+
+
+def report(
+    images: Sequence[ImageCounts], chosen: Thresholds, untuned: Thresholds, cascade: bool
+) -> dict[str, Any]:
+    """What was chosen and what the choice looked like, for `thresholds.json`.
+
+    Returns:
+        `thresholds` (chosen) and `untuned`; `images`, `ships`, `empty` (numbers of eval images); `dice` by
+        kind of image, mean over images at the chosen thresholds; and the table of the choice:
+        `mask_thresholds` and `min_ship_pixels` with `dice_by_area` [area][threshold] at the chosen classifier
+        threshold, `classifier_thresholds` with `dice_by_classifier` (at the chosen mask threshold and area)
+        and `silenced_ships` (ship images silenced). Numbers that need images are null where there are none.
+    """
+    table = EvalTable.of(images)
+    ships = table.has_ships
+    passes = table.passes(chosen.classifier_threshold) if cascade else np.ones(len(images), np.bool_)
+    column = int(np.abs(MASK_THRESHOLDS - np.float32(chosen.mask_threshold)).argmin())
+    dice = table.dice(passes, chosen.min_ship_pixels)[:, column]
+    summary: dict[str, Any] = {
+        "thresholds": vars(chosen),
+        "untuned": vars(untuned),
+        "cascade": cascade,
+        "objective": "mean over images of hard dice; empty label and empty prediction count 1",
+        "images": len(images),
+        "ships": int(ships.sum()),
+        "empty": int((~ships).sum()),
+        "dice": {"all": _mean(dice), "ships": _mean(dice[ships]), "empty": _mean(dice[~ships])},
+    }
+    if not images:
+        return summary
+    return summary | {
+        "mask_thresholds": _figures(MASK_THRESHOLDS),
+        "min_ship_pixels": list(MIN_SHIP_PIXELS),
+        "dice_by_area": [_figures(table.dice(passes, area).mean(0)) for area in MIN_SHIP_PIXELS],
+        "classifier_thresholds": _figures(CLASSIFIER_THRESHOLDS),
+        "dice_by_classifier": _figures(
+            table.dice(table.passes(threshold), chosen.min_ship_pixels)[:, column].mean()
+            for threshold in CLASSIFIER_THRESHOLDS
+        ),
+        "silenced_ships": [
+            int((ships & ~table.passes(threshold)).sum()) for threshold in CLASSIFIER_THRESHOLDS
+        ],
+    }
+
+
+def _mean(values: NDArray[np.float64]) -> float | None:
+    return round(float(values.mean()), 4) if values.size else None
+
+
+def _figures(values: Any) -> list[float]:
+    return [round(float(value), 4) for value in values]

@@ -1,0 +1,89 @@
+"""Executor of ShipExampleGen: the edges between TFX and the ingestion."""
+
+import posixpath
+
+from absl import logging
+from tfx import types
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+
+from components.examples import SPLITS
+from components.ship_example_gen.ingestion import (
+    LABEL_ISSUES_FILE,
+    count_issues,
+    counted,
+    ingest,
+    plan,
+    shown_progress,
+)
+from components.ship_example_gen.inputs import read_inputs
+from components.ship_example_gen.settings import IngestionSettings
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Turns a folder of images and its tables into Examples; broken images included."""
+
+    def Do(  # noqa: N802 - TFX's name
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, object],
+    ) -> None:
+        """Writes the outputs that `ShipExampleGen` declares.
+
+        TFX publishes the artifacts after this returns, so a run that is killed leaves nothing that is read.
+
+        Raises:
+            InputError: the input as a whole cannot be used.
+            RuntimeError: not every listed image became an Example.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_instance(output_dict["examples"])
+        report = artifact_utils.get_single_instance(output_dict["label_report"])
+        labels = str(exec_properties["labels"])
+        inputs = read_inputs(str(exec_properties["images"]), labels, str(exec_properties.get("scenes") or ""))
+        images = plan(inputs, IngestionSettings.model_validate_json(str(exec_properties["settings"])))
+        image_ids = {image.image_id for image in images}
+
+        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
+        examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+        examples_utils.set_file_format(examples, "tfrecords_gzip")
+
+        pipeline = self._make_beam_pipeline()
+        with shown_progress(len(images)), pipeline:
+            others = inputs.labels.issues_without_image(image_ids)
+            ingest(
+                pipeline,
+                images,
+                labels=labels,
+                issues=others,
+                examples_uri=examples.uri,
+                report_uri=report.uri,
+            )
+
+        written, undecodable = counted(pipeline.result)
+        total = sum(written.values())
+        if total != len(images):
+            raise RuntimeError(
+                f"{len(images)} images are listed but {total} Examples were written: {written}"
+            )
+        issues = count_issues(posixpath.join(report.uri, LABEL_ISSUES_FILE))
+        logging.info(
+            "ShipExampleGen: %d images listed = %d Examples (%d decodable, %d undecodable); %s; "
+            "label issues: %s",
+            len(images),
+            total,
+            total - undecodable,
+            undecodable,
+            ", ".join(f"{split} {count}" for split, count in written.items()),
+            ", ".join(f"{kind} {count}" for kind, count in issues.most_common()) or "none",
+        )
+        absent = [split for split, count in written.items() if not count]
+        if absent:
+            logging.warning(
+                "ShipExampleGen: no image fell to %s; too few scenes for these ratios, "
+                "or an unlucky split_seed",
+                ", ".join(absent),
+            )

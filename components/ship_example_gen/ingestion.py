@@ -1,0 +1,169 @@
+"""From the listing to Examples by Beam: every image that is listed becomes exactly one record.
+
+Images flow one at a time from the file to the record file; none waits for another in memory.
+"""
+
+import csv
+import io
+import posixpath
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import apache_beam as beam
+from absl import logging
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.metrics import Metrics
+from apache_beam.metrics.metric import MetricResults, MetricsFilter
+from apache_beam.runners.runner import PipelineResult
+
+from components.examples import SPLITS, split_name
+from components.progress import Meter
+from components.ship_example_gen.example import ListedImage, make_example
+from components.ship_example_gen.inputs import Inputs
+from components.ship_example_gen.labels import Issue, judge_rows
+from components.ship_example_gen.listing import read_bytes
+from components.ship_example_gen.quality import measure
+from components.ship_example_gen.settings import IngestionSettings
+from components.ship_example_gen.splits import scene_role, stable_fraction
+from components.tfrecords import WriteSplit
+
+LABEL_ISSUES_FILE = "label_issues.csv"
+_STAGE = "ShipExampleGen"
+_UNDECODABLE = "undecodable"
+_ISSUES = "issues"
+# The size of an Airbus tile: what the runs of an image that cannot be decoded are checked against.
+_NOMINAL_PX = 768
+
+# Workers in this process find the meter of the running stage here, since Beam copies a DoFn with all it
+# holds. In other processes it stays None and nothing is shown.
+_meter: Meter | None = None
+
+
+def plan(inputs: Inputs, settings: IngestionSettings) -> list[ListedImage]:
+    """Joins listing and tables and gives each image its role.
+
+    The order is a stable one unlike that of the names, so that each part of a record file is a fair sample.
+    """
+    planned = []
+    for image in sorted(inputs.images, key=lambda listed: stable_fraction(listed.image_id, "order")):
+        scene_id = inputs.scenes.scene_of(image.image_id)
+        planned.append(
+            ListedImage(
+                image_id=image.image_id,
+                path=image.path,
+                role=scene_role(scene_id, settings.train_ratio, settings.eval_ratio, settings.split_seed),
+                scene_id=scene_id,
+                rows=inputs.labels.rows.get(image.image_id, ()),
+                extras=inputs.scenes.extras_of(image.image_id),
+            )
+        )
+    return planned
+
+
+def ingest(
+    pipeline: beam.Pipeline,
+    images: list[ListedImage],
+    *,
+    labels: str,
+    issues: list[Issue],
+    examples_uri: str,
+    report_uri: str,
+) -> None:
+    """Adds the whole stage to a Beam pipeline.
+
+    Args:
+        pipeline: where to.
+        images: the plan.
+        labels: path of the label table, for the report.
+        issues: issues that concern no listed image.
+        examples_uri: receives `Split-NAME/data_tfrecord-*.gz` for each split, an empty split included.
+        report_uri: receives `label_issues.csv`.
+    """
+    made = (
+        pipeline
+        | "Images" >> beam.Create(images)
+        | "MakeExamples" >> beam.ParDo(MakeExample(labels)).with_outputs(_ISSUES, *SPLITS)
+    )
+    for split in SPLITS:
+        _ = made[split] | f"Write[{split}]" >> WriteSplit(examples_uri, split)
+    _ = (
+        (made[_ISSUES], pipeline | "OtherIssues" >> beam.Create(issues))
+        | beam.Flatten()
+        | beam.combiners.ToList()
+        | "WriteIssues" >> beam.Map(write_issues, posixpath.join(report_uri, LABEL_ISSUES_FILE))
+    )
+
+
+class MakeExample(beam.DoFn):
+    """ListedImage -> serialized Example under the name of its split, and its label issues."""
+
+    def __init__(self, labels: str) -> None:
+        self._labels = labels
+
+    def process(self, image: ListedImage) -> Iterator[Any]:
+        """Reads, measures and labels one image; a file that cannot be read gives an Example without bytes."""
+        try:
+            image_bytes = read_bytes(image.path)
+        except OSError as error:
+            logging.warning("%s cannot be read: %s", image.path, error)
+            image_bytes = b""
+        quality = measure(image_bytes)
+        label = judge_rows(
+            self._labels,
+            image.image_id,
+            image.rows,
+            quality.height or _NOMINAL_PX,
+            quality.width or _NOMINAL_PX,
+        )
+        example = make_example(image, image_bytes, quality, label)
+        split = split_name(image.role, len(label.ships))
+        Metrics.counter(_STAGE, split).inc()
+        if not quality.decode_ok:
+            Metrics.counter(_STAGE, _UNDECODABLE).inc()
+        if _meter:
+            _meter.advance()
+        yield beam.pvalue.TaggedOutput(split, example.SerializeToString(deterministic=True))
+        for issue in label.issues:
+            yield beam.pvalue.TaggedOutput(_ISSUES, issue)
+
+
+def write_issues(issues: list[Issue], path: str) -> None:
+    """Writes the label report: file,line,image_id,reason,action in the order of the lines."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("file", "line", "image_id", "reason", "action"))
+    writer.writerows(sorted(issues, key=_position))
+    with FileSystems.create(path) as file:
+        file.write(text.getvalue().encode(errors="surrogateescape"))
+
+
+def count_issues(path: str) -> Counter[str]:
+    """How often each kind of issue with its action occurs in a label report."""
+    text = read_bytes(path).decode(errors="surrogateescape")
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    return Counter(f"{row['reason'].partition(':')[0]} ({row['action']})" for row in rows)
+
+
+@contextmanager
+def shown_progress(total: int) -> Iterator[None]:
+    """Counts the images that are done while the Beam pipeline runs."""
+    global _meter  # noqa: PLW0603 - see where it is declared
+    with Meter(_STAGE, total, "images") as _meter:
+        try:
+            yield
+        finally:
+            _meter = None
+
+
+def counted(result: PipelineResult) -> tuple[dict[str, int], int]:
+    """Examples per split, and how many of them could not be decoded, as the workers counted them."""
+    counters = result.metrics().query(MetricsFilter().with_namespace(_STAGE))[MetricResults.COUNTERS]
+    counts = {counter.key.metric.name: counter.committed for counter in counters}
+    return {split: counts.get(split, 0) for split in SPLITS}, counts.get(_UNDECODABLE, 0)
+
+
+def _position(issue: Iterable[str]) -> tuple[str, int, str, str]:
+    file, lines, image_id, reason, _ = issue
+    return file, int(lines.partition(" ")[0] or 0), image_id, reason

@@ -1,0 +1,27 @@
+"""Settings of the ingestion. Imports no TensorFlow."""
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class IngestionSettings(BaseModel):
+    """How the images are divided into the roles train, eval and test."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    train_ratio: float = Field(default=0.7, gt=0, lt=1, description="Share of the scenes whose images train.")
+    eval_ratio: float = Field(
+        default=0.15,
+        gt=0,
+        lt=1,
+        description="Share of the scenes for early stopping and thresholds; test is the rest.",
+    )
+    split_seed: str = Field(default="0", description="Another seed deals the scenes to the roles anew.")
+
+    @model_validator(mode="after")
+    def _leaves_a_test_share(self) -> "IngestionSettings":
+        both = self.train_ratio + self.eval_ratio
+        if both >= 1:
+            raise ValueError(
+                f"train_ratio + eval_ratio must be below 1 so that some scenes are left to test, got {both:g}"
+            )
+        return self

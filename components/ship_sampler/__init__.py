@@ -1,0 +1,1 @@
+"""ShipSampler: which images train; whole images, never rows of the label table."""

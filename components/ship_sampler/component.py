@@ -1,0 +1,114 @@
+"""ShipSampler component: copies the drawn images of the train and eval splits."""
+
+import apache_beam as beam
+import tensorflow as tf
+from absl import logging
+from tfx import v1 as tfx
+from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
+from tfx.types import artifact_utils, channel, channel_utils, component_spec, standard_artifacts
+
+from components.code_digest import code_digest
+from components.examples import IMAGE_ID, SHIP_GROUP, SPLITS
+from components.ship_sampler.sampling import Candidate, Sample, sample_images
+from components.ship_sampler.settings import SamplingSettings
+from components.tfrecords import ReadSplit, WriteSplit
+
+# The test splits are Evaluator's alone, and it reads them unsampled.
+SAMPLED_SPLITS = tuple(split for split in SPLITS if not split.startswith("test"))
+
+
+class ShipSamplerSpec(component_spec.ComponentSpec):
+    """Contract of the ShipSampler."""
+
+    PARAMETERS = {  # noqa: RUF012 (declared so by TFX)
+        "settings": component_spec.ExecutionParameter(type=str),
+        "code_digest": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+    }
+    OUTPUTS = {  # noqa: RUF012
+        "sampled_examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+    }
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Draws by a first look at ids and groups alone, then copies what was drawn."""
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[tfx.dsl.Artifact]],
+        output_dict: dict[str, list[tfx.dsl.Artifact]],
+        exec_properties: dict[str, object],
+    ) -> None:
+        """Input `examples` with all splits, output `sampled_examples` with the train and eval splits."""
+        examples = artifact_utils.get_single_instance(input_dict["examples"])
+        sampled = artifact_utils.get_single_instance(output_dict["sampled_examples"])
+        sampled.split_names = artifact_utils.encode_split_names(list(SAMPLED_SPLITS))
+        settings = SamplingSettings.model_validate_json(str(exec_properties["settings"]))
+        with self._make_beam_pipeline() as pipeline:
+            records = {
+                split: pipeline | f"Read[{split}]" >> ReadSplit(examples.uri, split)
+                for split in SAMPLED_SPLITS
+            }
+            candidates = [
+                records[split] | f"Describe[{split}]" >> beam.Map(_candidate, split)
+                for split in SAMPLED_SPLITS
+            ]
+            sample = (
+                candidates
+                | beam.Flatten()
+                | beam.combiners.ToList()
+                | "Sample" >> beam.Map(_draw, settings=settings)
+            )
+            for split in SAMPLED_SPLITS:
+                _ = (
+                    records[split]
+                    | f"Keep[{split}]" >> beam.Filter(_is_drawn, beam.pvalue.AsSingleton(sample))
+                    | f"Write[{split}]" >> WriteSplit(sampled.uri, split)
+                )
+
+
+def _candidate(record: bytes, split: str) -> Candidate:
+    feature = tf.train.Example.FromString(record).features.feature
+    return Candidate(
+        feature[IMAGE_ID].bytes_list.value[0].decode(), split, feature[SHIP_GROUP].bytes_list.value[0].decode()
+    )
+
+
+def _draw(candidates: list[Candidate], settings: SamplingSettings) -> Sample:
+    sample = sample_images(candidates, settings)
+    logging.info("ShipSampler (%s): %s", settings.strategy, sample.summary())
+    return sample
+
+
+def _is_drawn(record: bytes, sample: Sample) -> bool:
+    image_id = tf.train.Example.FromString(record).features.feature[IMAGE_ID].bytes_list.value[0].decode()
+    return image_id in sample.image_ids
+
+
+class ShipSampler(base_beam_component.BaseBeamComponent):
+    """Draws the images that train, by image and ship group.
+
+    Outputs:
+        sampled_examples: Examples with the train and eval splits, records as they were.
+    """
+
+    SPEC_CLASS = ShipSamplerSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(self, examples: channel.BaseChannel, settings: SamplingSettings) -> None:
+        """Wire the sampler.
+
+        Args:
+            examples: screened Examples with the splits of `components.examples.SPLITS`.
+            settings: strategy, sizes, seed.
+        """
+        super().__init__(
+            spec=ShipSamplerSpec(
+                examples=examples,
+                settings=settings.model_dump_json(),
+                code_digest=code_digest("components.ship_sampler.component"),
+                sampled_examples=channel_utils.as_channel([standard_artifacts.Examples()]),
+            )
+        )

@@ -1,0 +1,23 @@
+"""Settings of the ShipSampler. Imports no TensorFlow."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class SamplingSettings(BaseModel):
+    """Which images train the networks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    strategy: Literal["balanced", "ships_only", "all"] = Field(
+        "all",
+        description="balanced: up to `empties` images without ships and `per_group` of each of the seven "
+        "ship-quantity groups, as in the report; ships_only: every image with ships and no other; all.",
+    )
+    empties: int = Field(500, ge=0, description="Images without ships in a balanced sample.")
+    per_group: int = Field(1500, ge=1, description="Images of each ship-quantity group in a balanced sample.")
+    eval_images: int = Field(
+        1000, ge=1, description="At most so many eval images with, and as many without ships are looked at."
+    )
+    seed: int = Field(0, ge=0, description="Another seed draws another sample.")

@@ -1,0 +1,40 @@
+"""Random changes of training images that leave ships ships. Stateless: one seed pair gives one change."""
+
+import tensorflow as tf
+
+# Of 255; about what haze, sun angle and sensors change between scenes of one place.
+_BRIGHTNESS_SHIFT = 25.0
+_CONTRAST_SPREAD = 0.25
+_CHANNEL_SPREAD = 0.08
+
+
+def turn(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """One of the eight turns and flips of a square, each as likely.
+
+    Args:
+        image: [S, S, C] of any type.
+        seed: int64 [2].
+    """
+    coins = tf.random.stateless_uniform([3], seed, 0, 2, tf.int32) > 0
+    image = tf.cond(coins[0], lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
+    image = tf.cond(coins[1], lambda: tf.reverse(image, [0]), lambda: image)
+    return tf.cond(coins[2], lambda: tf.reverse(image, [1]), lambda: image)
+
+
+def recolour(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Change brightness, contrast and colour balance of each image by its own random amount.
+
+    Args:
+        images: float32 [N, H, W, 3] of 0-255.
+        seed: int64 [2].
+
+    Returns:
+        float32 [N, H, W, 3], clipped to 0-255.
+    """
+    count = tf.shape(images)[0]
+    # Uniform numbers in -1..1 for each image: shift, contrast, three channels.
+    amounts = tf.random.stateless_uniform([count, 1, 1, 5], seed, -1.0, 1.0)
+    gains = (1 + _CHANNEL_SPREAD * amounts[..., 2:]) * (1 + _CONTRAST_SPREAD * amounts[..., 1:2])
+    means = tf.reduce_mean(images, [1, 2], keepdims=True)
+    recoloured = (images - means) * gains + means + _BRIGHTNESS_SHIFT * amounts[..., :1]
+    return tf.clip_by_value(recoloured, 0.0, 255.0)

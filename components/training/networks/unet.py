@@ -1,0 +1,76 @@
+"""The plain U-Net that the project began from (Ronneberger et al. 2015, arXiv:1505.04597, fewer filters)."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+BLOCK_FILTERS = (8, 16, 32, 64)
+BOTTOM_FILTERS = 128
+# Ships are rare pixels: starting every pixel near sigmoid(-3) = 0.05 instead of 0.5 spares the first steps
+# (the prior of arXiv:1708.02002, section 3.3).
+OUTPUT_BIAS = -3.0
+
+
+def plain_unet(input_pooling: int = 1, gaussian_noise: float = 0.1, batch_norm: bool = False) -> keras.Model:
+    """U-Net of 4 blocks x 2 convolutions, 8-64 filters and 128 at the bottom.
+
+    Args:
+        input_pooling: the input is average-pooled by this factor and the logits are scaled back up.
+        gaussian_noise: standard deviation of the noise added to the 0-1 scaled input while training.
+        batch_norm: whether each convolution is batch-normalised (the report's are not).
+
+    Returns:
+        Model from RGB [N, H, W, 3] of 0-255 to logits [N, H, W, 1]; H and W must be multiples of
+        16 x input_pooling.
+    """
+    image = keras.Input((None, None, 3), name="image")
+    x, skips = plain_encoder(image, input_pooling, gaussian_noise, batch_norm)
+    for filters, skip in zip(reversed(BLOCK_FILTERS), reversed(skips), strict=True):
+        x = layers.Concatenate()([layers.UpSampling2D(2)(x), skip])
+        x = double_conv(x, filters, batch_norm)
+    x = ship_logits(x)
+    if input_pooling > 1:
+        x = layers.UpSampling2D(input_pooling, interpolation="bilinear")(x)
+    return keras.Model(image, x, name="plain_unet")
+
+
+def plain_encoder(
+    image: Any, input_pooling: int = 1, gaussian_noise: float = 0.1, batch_norm: bool = False
+) -> tuple[Any, list[Any]]:
+    """Contracting path of the plain U-Net: its bottom feature map (stride 16), the skips of strides 1-8."""
+    x = layers.Rescaling(1 / 255)(image)
+    if input_pooling > 1:
+        x = layers.AveragePooling2D(input_pooling)(x)
+    if gaussian_noise:
+        x = layers.GaussianNoise(gaussian_noise)(x)
+    skips = []
+    for filters in BLOCK_FILTERS:
+        x = double_conv(x, filters, batch_norm)
+        skips.append(x)
+        x = layers.MaxPooling2D(2)(x)
+    return double_conv(x, BOTTOM_FILTERS, batch_norm), skips
+
+
+def double_conv(x: Any, filters: int, batch_norm: bool) -> Any:
+    """Two 3x3 convolutions with ReLU."""
+    for _ in range(2):
+        x = conv(x, filters, 3, batch_norm)
+    return x
+
+
+def conv(x: Any, filters: int, kernel: int, batch_norm: bool) -> Any:
+    """Convolution, optional batch normalisation, ReLU."""
+    x = layers.Conv2D(
+        filters, kernel, padding="same", use_bias=not batch_norm, kernel_initializer="he_normal"
+    )(x)
+    if batch_norm:
+        # A momentum for runs of hundreds of steps; Keras' 0.99 would still remember the start.
+        x = layers.BatchNormalization(momentum=0.95)(x)
+    return layers.ReLU()(x)
+
+
+def ship_logits(x: Any) -> Any:
+    """1x1 convolution to one logit a pixel, in float32 also under mixed precision."""
+    bias = keras.initializers.Constant(OUTPUT_BIAS)
+    return layers.Conv2D(1, 1, bias_initializer=bias, dtype="float32", name="ship_logits")(x)

@@ -1,0 +1,86 @@
+"""Trainer "Segmenter": which pixels are ship. TFX calls `run_fn` by its dotted path."""
+
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from components.training.candidate import save_candidate, settings_of
+from components.training.crops import EvalWindow, eval_windows, training_crops
+from components.training.fitting import Evaluate, fit
+from components.training.losses import LOSSES, Loss
+from components.training.networks.registry import SEGMENTERS
+from components.training.scores import hard_dice
+from components.training.settings import ENCODER_STRIDE_PX, SegmenterSettings
+
+if TYPE_CHECKING:
+    from tfx.components.trainer.fn_args_utils import FnArgs
+
+STAGE = "Segmenter"
+# Probabilities tried for the score. The detector tunes its threshold finely; here a few keep a network whose
+# probabilities are well ordered but shifted from looking bad.
+_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+
+
+def run_fn(fn_args: "FnArgs") -> None:
+    """Train a segmenter and write it to `fn_args.serving_model_dir`.
+
+    Raises:
+        SettingsError: the settings in custom_config do not fit.
+        TrainingError: there is nothing to train on or to score with, or training has diverged.
+    """
+    settings = settings_of(fn_args, SegmenterSettings)
+    keras.utils.set_random_seed(settings.seed)
+    model = SEGMENTERS[settings.architecture](settings)
+    crops = training_crops(fn_args.train_files, settings)
+    loss = LOSSES[settings.loss]
+    score = score_on(eval_windows(fn_args.eval_files, settings), loss, _stride_px(settings))
+    epochs = fit(
+        STAGE, model, crops, loss=loss, evaluate=score, settings=settings, log_dir=fn_args.model_run_dir
+    )
+    save_candidate(model, epochs, settings, fn_args.serving_model_dir)
+
+
+def score_on(windows: list[EvalWindow], loss: Loss, stride_px: int) -> Evaluate:
+    """How to judge a segmenter on `windows`.
+
+    Args:
+        windows: images uint8 [H, W, 3] and masks bool [H, W] of any size.
+        loss: also computed per window, mean over windows.
+        stride_px: images are padded with black to multiples of it; the padding is not judged.
+
+    Returns:
+        Function of a model to `score` (hard dice 0-1, mean over windows, at the best of a few thresholds),
+        that `threshold` (0-1) and `loss`.
+    """
+
+    def evaluate(model: keras.Model) -> dict[str, float]:
+        dices, losses = [], []
+        for image, mask in windows:
+            logits = segment(model, image, stride_px)
+            dices.append([hard_dice(mask, logits > _logit(threshold)) for threshold in _THRESHOLDS])
+            losses.append(float(loss(mask[None, ..., None].astype(np.float32), logits[None, ..., None])))
+        means = np.mean(dices, axis=0)
+        best = int(np.argmax(means))
+        return {"score": float(means[best]), "threshold": _THRESHOLDS[best], "loss": float(np.mean(losses))}
+
+    return evaluate
+
+
+def segment(model: keras.Model, image: NDArray[np.uint8], stride_px: int) -> NDArray[np.float32]:
+    """Logits float32 [H, W] of uint8 [H, W, 3], padded with black to multiples of `stride_px` on the way."""
+    height, width, _ = image.shape
+    padding = [(0, -height % stride_px), (0, -width % stride_px), (0, 0)]
+    batch = np.pad(image, padding)[None].astype(np.float32)
+    logits: NDArray[np.float32] = np.asarray(model.predict_on_batch(batch))[0, :height, :width, 0]
+    return logits
+
+
+def _stride_px(settings: SegmenterSettings) -> int:
+    """Edges of images must be multiples of this."""
+    return 16 * settings.input_pooling if settings.architecture == "plain" else ENCODER_STRIDE_PX
+
+
+def _logit(probability: float) -> float:
+    return float(np.log(probability / (1 - probability)))

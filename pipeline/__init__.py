@@ -1,0 +1,1 @@
+"""The pipeline: settings, the DAG, the local run and the `ships` command."""

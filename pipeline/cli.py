@@ -1,0 +1,114 @@
+"""The `ships` command. Imports neither TensorFlow nor TFX, so that --help answers at once."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from components.errors import InputError, SettingsError, ShipsError
+from pipeline.root import Root
+from pipeline.settings import load_settings, profile_names, settings_as_yaml
+
+_EXIT_FAILED = 1
+_EXIT_BAD_INPUT = 2
+
+app = typer.Typer(
+    help="Find and segment ships on satellite images with a TFX pipeline.",
+    epilog="Start with `ships demo`, which needs no data of your own.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+ProfileOption = Annotated[
+    str, typer.Option("--profile", help="Name of a profile (`ships settings` lists them) or a YAML file.")
+]
+SetOption = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="Replace one setting, such as segmenter.loss=focal_dice."),
+]
+RootOption = Annotated[
+    Path, typer.Option("--root", help="Folder of all runs: artifacts, metadata, pushed models.")
+]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show what the libraries print.")]
+
+
+@app.command("run")
+def run_command(
+    images: Annotated[str, typer.Option("--images", help="Folder of the images (JPEG or PNG, 768x768).")],
+    labels: Annotated[
+        str, typer.Option("--labels", help="CSV with ImageId,EncodedPixels; an empty value: no ship.")
+    ],
+    root: RootOption,
+    scenes: Annotated[
+        str,
+        typer.Option(
+            "--scenes",
+            help="CSV with ImageId,SceneId: tiles of a scene never straddle splits. "
+            "Further columns are kept and can slice the evaluation.",
+        ),
+    ] = "",
+    profile: ProfileOption = "default",
+    overrides: SetOption = [],  # noqa: B006 (typer copies it)
+    verbose: VerboseOption = False,
+) -> None:
+    """Run the whole pipeline on your own images.
+
+    The same command again goes on where the last one ended: whatever has not changed comes from the cache.
+    """
+    from pipeline.run_command import Inputs, run  # noqa: PLC0415
+
+    run(Inputs(images, labels, scenes), load_settings(profile, overrides), Root(root), _console(), verbose)
+
+
+@app.command("demo")
+def demo_command(
+    root: RootOption,
+    scenes: Annotated[int, typer.Option("--scenes", min=6, help="Number of generated scenes.")] = 30,
+    profile: ProfileOption = "demo",
+    overrides: SetOption = [],  # noqa: B006
+    verbose: VerboseOption = False,
+) -> None:
+    """Generate a small data set, broken files included, and run the whole pipeline on it."""
+    from pipeline.demo.command import run_demo  # noqa: PLC0415
+
+    run_demo(scenes, load_settings(profile, overrides), Root(root), _console(), verbose)
+
+
+@app.command("runs")
+def runs_command(root: RootOption) -> None:
+    """List the runs under a root: state, dice, verdict, pushed version; newest first."""
+    from pipeline.runs import list_runs  # noqa: PLC0415
+    from pipeline.tables import runs_table  # noqa: PLC0415
+
+    runs = list_runs(Root(root))
+    if not runs:
+        raise InputError(f"--root {root}: there is no run; `ships run --root {root} ...` makes one")
+    Console().print(runs_table(runs))
+
+
+@app.command("settings")
+def settings_command(profile: ProfileOption = "default", overrides: SetOption = []) -> None:  # noqa: B006
+    """Print all settings of a profile with their meaning: a YAML file that can serve as your own profile."""
+    text = settings_as_yaml(load_settings(profile, overrides))
+    print(f"# Profile {profile}; there are also: {', '.join(set(profile_names()) - {profile})}\n\n{text}", end="")
+
+
+def _console() -> Console:
+    return Console(stderr=True)
+
+
+def main() -> None:
+    """Entry point: errors that a user can act on are printed without a traceback.
+
+    Exit codes: 0 done, 1 a stage failed, 2 the command line, the settings or the input cannot be used.
+    """
+    try:
+        app()
+    except ShipsError as error:
+        _console().print(f"[red]ships:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(_EXIT_BAD_INPUT if isinstance(error, InputError | SettingsError) else _EXIT_FAILED)

@@ -1,0 +1,123 @@
+"""Progress in a terminal: a bar for what runs, a line for what has ended; plain lines where it is no terminal."""
+
+import logging
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress as Bars, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+
+from components.progress import LOGGER as PROGRESS_LOGGER, Progress
+from pipeline.stages import LOGGER as STAGE_LOGGER, StageEvent
+
+# Without a terminal nothing is redrawn, so a line is worth its place only now and then.
+_LINE_INTERVAL_S = 15.0
+
+
+class ProgressDisplay(logging.Handler):
+    """Draws the records of the progress and stage loggers while it is entered as a context."""
+
+    def __init__(self, console: Console, stages: int = 0) -> None:
+        """Make a display.
+
+        Args:
+            console: where to draw.
+            stages: number of stages in all, 0 if there are none and only progress is drawn.
+        """
+        super().__init__()
+        self.failure: StageEvent | None = None
+        self._console = console
+        self._stages = stages
+        self._stage_number = 0
+        self._bars = Bars(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("[dim]left"),
+            console=console,
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._started: dict[str, float] = {}
+        self._latest: dict[str, Progress] = {}
+        self._last_line = 0.0
+
+    def __enter__(self) -> Self:
+        for logger in (PROGRESS_LOGGER, STAGE_LOGGER):
+            logger.addHandler(self)
+            logger.setLevel(logging.DEBUG)
+            # The records are for this display; in the library log they would be noise.
+            logger.propagate = False
+        if self._console.is_terminal:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+        for logger in (PROGRESS_LOGGER, STAGE_LOGGER):
+            logger.removeHandler(self)
+            logger.setLevel(logging.NOTSET)
+            logger.propagate = True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Draw one record."""
+        if isinstance(progress := getattr(record, "progress", None), Progress):
+            self._show_progress(progress)
+        elif isinstance(event := getattr(record, "stage_event", None), StageEvent):
+            self._show_stage(event)
+
+    def _show_progress(self, progress: Progress) -> None:
+        stage = progress.stage
+        self._latest[stage] = progress
+        self._started.setdefault(stage, time.monotonic())
+        task = self._task(stage)
+        figures = self._figures(progress)
+        self._bars.update(task, total=progress.total, completed=progress.done, figures=figures)
+        if progress.finished and not self._stages:
+            self._end(stage, "done", time.monotonic() - self._started[stage])
+        elif not self._console.is_terminal and time.monotonic() - self._last_line > _LINE_INTERVAL_S:
+            self._last_line = time.monotonic()
+            self._console.print(f"  ... {stage}: {figures}{self._time_left(progress)}", highlight=False)
+
+    def _show_stage(self, event: StageEvent) -> None:
+        if event.state == "running":
+            self._stage_number += 1
+            self._last_line = time.monotonic()
+            self._task(event.stage)
+            return
+        if event.state == "failed":
+            self.failure = event
+        self._end(event.stage, event.state, event.seconds)
+
+    def _task(self, stage: str) -> TaskID:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=None, figures="")
+        return self._tasks[stage]
+
+    def _end(self, stage: str, state: str, seconds: float) -> None:
+        if stage in self._tasks:
+            self._bars.remove_task(self._tasks.pop(stage))
+        progress = self._latest.get(stage)
+        mark = {"done": "[green]✓[/]", "cached": "[cyan]=[/]", "failed": "[red]✗[/]"}[state]
+        number = f"{self._stage_number:2d}/{self._stages} " if self._stages else ""
+        told = "from cache" if state == "cached" else f"{seconds:6.1f} s"
+        figures = self._figures(progress) if progress and state != "cached" else ""
+        self._console.print(f"{mark} {number}{stage:18s} {told:>10s}  {figures}", highlight=False)
+
+    def _figures(self, progress: Progress) -> str:
+        total = f"/{progress.total}" if progress.total else ""
+        seconds = time.monotonic() - self._started[progress.stage]
+        rate = f"{progress.done / seconds:.3g} {progress.unit}/s" if progress.done and seconds > 0 else ""
+        named = [f"{name} {value:.3g}" for name, value in progress.figures.items()]
+        return ", ".join(part for part in (f"{progress.done}{total} {progress.unit}", rate, *named) if part)
+
+    def _time_left(self, progress: Progress) -> str:
+        if not progress.total or not progress.done:
+            return ""
+        seconds = time.monotonic() - self._started[progress.stage]
+        return f", {seconds * (progress.total / progress.done - 1):.0f} s left"

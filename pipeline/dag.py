@@ -1,0 +1,153 @@
+"""The pipeline itself, wired once; the local runner and the Kubeflow compiler both call `create_pipeline`."""
+
+from dataclasses import dataclass
+
+from tfx import v1 as tfx
+from tfx.orchestration import metadata, pipeline
+
+from components.baseline.component import Baseline
+from components.code_digest import code_digest
+from components.evaluation.component import ShipEvaluator
+from components.examples import SPLITS
+from components.image_screener.component import ImageScreener
+from components.ship_detector.component import ShipDetector
+from components.ship_example_gen.component import ShipExampleGen
+from components.ship_sampler.component import ShipSampler
+from components.training.settings import ScheduleSettings
+from pipeline.names import PIPELINE_NAME
+from pipeline.settings import Settings
+from schemas import SHIP_IMAGES
+
+
+
+
+_TRAINED_SPLITS = [split for split in SPLITS if split.startswith("train")]
+_EVAL_SPLITS = [split for split in SPLITS if split.startswith("eval")]
+_TEST_SPLITS = [split for split in SPLITS if split.startswith("test")]
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """What is ingested: paths may be local or of any filesystem that Beam and TensorFlow read.
+
+    Attributes:
+        images: folder of the images.
+        labels: CSV with `ImageId,EncodedPixels`.
+        scenes: CSV with `ImageId,SceneId` and further columns, or "".
+        fingerprint: digest of the listed files, so that changed data is not served from the cache.
+    """
+
+    images: str
+    labels: str
+    scenes: str
+    fingerprint: str
+
+
+def create_pipeline(
+    source: DataSource,
+    settings: Settings,
+    root: str,
+    model_store: str,
+    metadata_connection_config: metadata.ConnectionConfigType | None = None,
+    beam_pipeline_args: list[str] | None = None,
+) -> pipeline.Pipeline:
+    """Wire all stages.
+
+    Args:
+        source: images and labels.
+        settings: validated settings.
+        root: folder for the artifacts.
+        model_store: folder into which approved models are pushed, `<model_store>/<version>/`.
+        metadata_connection_config: ML Metadata; None on platforms that bring their own.
+        beam_pipeline_args: where the Beam stages run.
+    """
+    example_gen = ShipExampleGen(
+        images=source.images,
+        labels=source.labels,
+        scenes=source.scenes,
+        data_fingerprint=source.fingerprint,
+        settings=settings.ingestion,
+    )
+    raw = example_gen.outputs["examples"]
+    schema = tfx.components.ImportSchemaGen(schema_file=str(SHIP_IMAGES))
+    statistics = tfx.components.StatisticsGen(examples=raw, schema=schema.outputs["schema"])
+    validator = tfx.components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+    screener = ImageScreener(examples=raw, schema=schema.outputs["schema"], settings=settings.screening)
+    clean = screener.outputs["examples"]
+    sampler = ShipSampler(examples=clean, settings=settings.sampling)
+    transform = tfx.components.Transform(
+        examples=sampler.outputs["sampled_examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
+        splits_config=tfx.proto.SplitsConfig(
+            analyze=_TRAINED_SPLITS, transform=[*_TRAINED_SPLITS, *_EVAL_SPLITS]
+        ),
+        # Nothing is analyzed over the whole data set, and nobody reads statistics of masks as PNG.
+        disable_statistics=True,
+        custom_config={
+            "contrast": settings.contrast.model_dump(mode="json"),
+            "code_digest": code_digest("components.transform.preprocessing"),
+        },
+    )
+    prepared = transform.outputs["transformed_examples"]
+    segmenter = _trainer("Segmenter", prepared, settings.segmenter)
+    classifier = _trainer("Classifier", prepared, settings.classifier) if settings.detector.cascade else None
+    detector = ShipDetector(
+        segmenter=segmenter.outputs["model"],
+        classifier=classifier.outputs["model"] if classifier else None,
+        examples=clean,
+        settings=settings.detector,
+        contrast=settings.contrast,
+    )
+    candidate = detector.outputs["model"]
+    baseline = Baseline(candidate=candidate, store=model_store)
+    evaluator = ShipEvaluator(
+        examples=clean,
+        model=candidate,
+        baseline_model=baseline.outputs["model"],
+        splits=_TEST_SPLITS,
+        settings=settings.evaluation,
+    )
+    pusher = tfx.components.Pusher(
+        model=candidate,
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=model_store)
+        ),
+    )
+    stages = [
+        example_gen,
+        schema,
+        statistics,
+        validator,
+        screener,
+        sampler,
+        transform,
+        classifier,
+        segmenter,
+        detector,
+        baseline,
+        evaluator,
+        pusher,
+    ]
+    return pipeline.Pipeline(
+        pipeline_name=PIPELINE_NAME,
+        pipeline_root=root,
+        components=[stage for stage in stages if stage is not None],
+        enable_cache=True,
+        metadata_connection_config=metadata_connection_config,
+        beam_pipeline_args=beam_pipeline_args or [],
+    )
+
+
+def _trainer(name: str, examples: tfx.dsl.Channel, settings: ScheduleSettings) -> tfx.components.Trainer:
+    module = f"components.training.{name.lower()}"
+    return tfx.components.Trainer(
+        run_fn=f"{module}.run_fn",
+        examples=examples,
+        train_args=tfx.proto.TrainArgs(splits=_TRAINED_SPLITS),
+        eval_args=tfx.proto.EvalArgs(splits=_EVAL_SPLITS),
+        custom_config={"settings": settings.model_dump(mode="json"), "code_digest": code_digest(module)},
+    ).with_id(name)

@@ -1,0 +1,57 @@
+"""What a finished run is told by: counts, dice table, pictures, and where things lie."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from components.evaluation.results import read_evaluation
+from pipeline.console import ProgressDisplay
+from pipeline.overlays import write_overlays
+from pipeline.root import Root
+from pipeline.runs import Run, list_runs
+from pipeline.tables import dice_table
+
+_MARGIN = "  "
+
+
+def show_results(root: Root, run_id: str, console: Console) -> None:
+    """Print the results of a run, and draw its predictions unless they were drawn before."""
+    run = next(run for run in list_runs(root) if run.run_id == run_id)
+    evaluation = _uri(run, "ShipEvaluator", "evaluation")
+    console.print()
+    console.print(dice_table(read_evaluation(evaluation)))
+    console.print(_verdict(run, root), highlight=False, soft_wrap=True)
+    pictures = Path(evaluation) / "overlays"
+    if not pictures.exists():
+        with ProgressDisplay(console):
+            write_overlays(
+                _uri(run, "ShipDetector", "model"), _uri(run, "ImageScreener", "examples"), pictures
+            )
+    for what, where in (
+        ("quarantine", Path(_uri(run, "ImageScreener", "quarantine")) / "quarantine.csv"),
+        ("label issues", Path(_uri(run, "ShipExampleGen", "label_report")) / "label_issues.csv"),
+        ("pictures", pictures / "overview.png"),
+        ("candidate", Path(_uri(run, "ShipDetector", "model"))),
+        ("model store", root.model_store),
+    ):
+        console.print(f"{_MARGIN}{what:13s} {where}{_rows(where)}", highlight=False, soft_wrap=True)
+
+
+def _verdict(run: Run, root: Root) -> str:
+    if run.pushed_version:
+        return f"Blessed and pushed as version {run.pushed_version}."
+    return "Not blessed, so not pushed: the dice on images with ships is below what `evaluation` settings ask for."
+
+
+def _uri(run: Run, stage: str, output: str) -> str:
+    uri = run.stages[stage].uri(output)
+    if uri is None:
+        raise LookupError(f"run {run.run_id} has no output {output} of {stage}")
+    return uri
+
+
+def _rows(file: Path) -> str:
+    if file.suffix != ".csv" or not file.exists():
+        return ""
+    rows = file.read_text(encoding="utf-8").count("\n") - 1
+    return f" ({rows} row{'' if rows == 1 else 's'})"

@@ -1,0 +1,67 @@
+"""What lies where under the root folder of a project's runs."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.errors import InputError
+from pipeline.names import MODEL_NAME
+
+
+@dataclass(frozen=True)
+class Root:
+    """The folder given as --root; every file of all its runs lies below it."""
+
+    path: Path
+
+    @property
+    def artifacts(self) -> Path:
+        """Outputs of the stages, `<stage>/<output>/<execution>/`, as TFX lays them out."""
+        return self.path / "artifacts"
+
+    @property
+    def metadata(self) -> Path:
+        """ML Metadata (SQLite): runs, executions, artifacts, cache."""
+        return self.path / "metadata.sqlite"
+
+    @property
+    def model_store(self) -> Path:
+        """Pushed models, `<version>/`, as TF Serving and KServe read them."""
+        return self.path / "models" / MODEL_NAME
+
+    def run_folder(self, run_id: str) -> Path:
+        """Settings, log and pictures of one run."""
+        return self.path / "runs" / run_id
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the root for one run; the lock ends with the process, however that ends.
+
+        Raises:
+            InputError: another run holds it, or the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise InputError(f"--root {self.path}: cannot write there: {error.strerror}") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise InputError(
+                f"--root {self.path}: another run is using it; wait for its end or give another folder"
+            ) from None
+        finally:
+            os.close(descriptor)
+
+    def is_in_use(self) -> bool:
+        """Whether a run holds the root right now."""
+        try:
+            with self.locked():
+                return False
+        except InputError:
+            return True

@@ -1,0 +1,141 @@
+"""`ships run`: check the inputs, run the pipeline in this process, say what came out."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import yaml
+from rich.console import Console
+
+from components.errors import ShipsError
+from components.ship_example_gen.inputs import check_inputs
+from pipeline.console import ProgressDisplay
+from pipeline.quiet import libraries_into
+from pipeline.root import Root
+from pipeline.settings import Settings
+
+_EXIT_INTERRUPTED = 130
+
+
+class StageFailedError(ShipsError):
+    """A stage of the pipeline failed; the message names the stage, the cause and the log."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Paths or URIs as the user gave them; `scenes` may be empty."""
+
+    images: str
+    labels: str
+    scenes: str = ""
+
+    def absolute(self) -> "Inputs":
+        """The same with local paths made absolute, as artifacts and cache keys need them."""
+        return Inputs(*(_absolute(path) for path in (self.images, self.labels, self.scenes)))
+
+
+def run(inputs: Inputs, settings: Settings, root: Root, console: Console, verbose: bool = False) -> None:
+    """Run the pipeline on a data set and print its results.
+
+    Args:
+        inputs: images, labels and scenes.
+        settings: validated settings.
+        root: where everything is written.
+        console: where progress and results are shown.
+        verbose: let libraries print into the terminal rather than into the run's log.
+
+    Raises:
+        InputError: the data or the root cannot be used at all.
+        StageFailedError: a stage failed.
+    """
+    check_inputs(inputs.images, inputs.labels, inputs.scenes)
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(root.locked())
+        run_id = time.strftime("%Y%m%d-%H%M%S")
+        folder = root.run_folder(run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        values = settings.model_dump(mode="json")
+        (folder / "settings.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+        log = folder / "log.txt"
+        if not verbose:
+            terminal = stack.enter_context(libraries_into(log))
+            console = Console(file=terminal, force_terminal=console.is_terminal, width=console.width)
+        stack.enter_context(_stopping_at_once(console))
+        _run_stages(inputs.absolute(), settings, root, run_id, log, console)
+        console.print(f"Finished in {_duration(time.monotonic() - started)}.", highlight=False)
+
+
+def _run_stages(
+    inputs: Inputs, settings: Settings, root: Root, run_id: str, log: Path, console: Console
+) -> None:
+    with console.status("Loading TensorFlow and TFX ..."):
+        # Seconds of imports, so they come after the checks: a wrong path is answered at once.
+        from components.ship_example_gen.listing import data_fingerprint  # noqa: PLC0415
+        from pipeline.dag import DataSource  # noqa: PLC0415
+        from pipeline.local import local_pipeline, run_locally  # noqa: PLC0415
+        from pipeline.results import show_results  # noqa: PLC0415
+
+        fingerprint = data_fingerprint(inputs.images, inputs.labels, inputs.scenes)
+        source = DataSource(inputs.images, inputs.labels, inputs.scenes, fingerprint)
+        dag = local_pipeline(source, settings, root)
+    console.print(f"Run {run_id} in {root.path} (library log: {log})", highlight=False, soft_wrap=True)
+    with ProgressDisplay(console, len(dag.components)) as display:
+        try:
+            run_locally(dag, run_id)
+        except Exception as error:
+            raise StageFailedError(_explain(display, error, log)) from error
+    show_results(root, run_id, console)
+
+
+def _explain(display: ProgressDisplay, error: Exception, log: Path) -> str:
+    stage = display.failure.stage if display.failure else "the pipeline"
+    cause: BaseException = (display.failure and display.failure.error) or error
+    told = str(cause) if isinstance(cause, ShipsError) else f"{type(cause).__name__}: {_last_words(cause)}"
+    return (
+        f"{stage} failed: {told}\n"
+        f"Everything that the libraries said is in {log}. After the cause is mended, the same command goes on "
+        "from here: finished stages come from the cache."
+    )
+
+
+def _last_words(error: BaseException) -> str:
+    # Beam folds a worker's whole traceback into the message; what happened stands in its last line.
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else "no message"
+
+
+@contextlib.contextmanager
+def _stopping_at_once(console: Console) -> Iterator[None]:
+    """Let Ctrl-C end the process.
+
+    Stages run in threads of Beam, which a KeyboardInterrupt in the main thread does not stop. Ending the
+    process is safe: artifacts are published only when whole, and ML Metadata writes in transactions.
+    """
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        console.show_cursor(True)
+        console.print(
+            "\nInterrupted. What has finished is kept; the same command goes on from there.", highlight=False
+        )
+        os._exit(_EXIT_INTERRUPTED)
+
+    previous = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _absolute(path: str) -> str:
+    return path if not path or "://" in path else str(Path(path).resolve())
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

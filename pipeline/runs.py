@@ -1,0 +1,137 @@
+"""What ML Metadata knows of the runs under a root."""
+
+import datetime
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ml_metadata import errors
+from ml_metadata.metadata_store import metadata_store
+from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.names import PIPELINE_NAME
+from pipeline.root import Root
+
+_PUSHED_VERSION = "pushed_version"
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """One stage of one run: its state ("done", "cached", "failed", "running") and its outputs by name."""
+
+    state: str
+    outputs: dict[str, list[metadata_store_pb2.Artifact]]
+
+    def uri(self, output: str) -> str | None:
+        """Folder of an output, or None if the stage has not finished."""
+        artifacts = self.outputs.get(output) if self.state in ("done", "cached") else None
+        return artifacts[0].uri if artifacts else None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the pipeline.
+
+    Attributes:
+        run_id: its id; sorts by time.
+        started: local time of the first stage's start.
+        stages: by node id, in order of their start.
+        alive: whether it may still be running.
+    """
+
+    run_id: str
+    started: datetime.datetime
+    stages: dict[str, StageRun] = field(default_factory=dict)
+    alive: bool = False
+
+    @property
+    def state(self) -> str:
+        """done, failed, running, or interrupted (killed, or stopped by Ctrl-C)."""
+        states = {stage.state for stage in self.stages.values()}
+        if "failed" in states:
+            return "failed"
+        if "running" not in states and "Pusher" in self.stages:
+            return "done"
+        return "running" if self.alive else "interrupted"
+
+    @property
+    def cached(self) -> int:
+        """Number of stages that were served from the cache."""
+        return sum(stage.state == "cached" for stage in self.stages.values())
+
+    @property
+    def blessed(self) -> bool | None:
+        """The Evaluator's verdict, None before there is one."""
+        value = self._custom_property("ShipEvaluator", "blessing", "blessed")
+        return None if value is None else bool(value.int_value)
+
+    @property
+    def pushed_version(self) -> str | None:
+        """Version in the model store, None if nothing was pushed."""
+        value = self._custom_property("Pusher", "pushed_model", _PUSHED_VERSION)
+        return value.string_value if value is not None and value.string_value else None
+
+    def headline(self, figure: str) -> float | None:
+        """A headline figure of the evaluation, see `components.evaluation.component.headline`."""
+        value = self._custom_property("ShipEvaluator", "evaluation", figure)
+        return None if value is None else float(value.double_value)
+
+    def _custom_property(self, stage: str, output: str, name: str) -> metadata_store_pb2.Value | None:
+        if stage not in self.stages or self.stages[stage].uri(output) is None:
+            return None
+        properties = self.stages[stage].outputs[output][0].custom_properties
+        return properties[name] if name in properties else None
+
+
+def list_runs(root: Root) -> list[Run]:
+    """Runs under a root, newest first; none if there was none yet."""
+    store = _open(root.metadata)
+    if store is None:
+        return []
+    alive = root.is_in_use()
+    contexts = sorted(store.get_contexts_by_type("pipeline_run"), key=lambda context: -context.id)
+    return [
+        _read_run(store, context, alive and position == 0) for position, context in enumerate(contexts)
+    ]
+
+
+def _open(path: Path) -> metadata_store.MetadataStore | None:
+    if not path.exists():
+        return None
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(path)
+    config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE
+    return metadata_store.MetadataStore(config)
+
+
+def _read_run(store: metadata_store.MetadataStore, context: metadata_store_pb2.Context, alive: bool) -> Run:
+    executions = sorted(store.get_executions_by_context(context.id), key=lambda execution: execution.id)
+    stages = {}
+    for execution in executions:
+        stages[_node_id(store, execution)] = StageRun(_state(execution), _outputs(store, execution))
+    started_ms = executions[0].create_time_since_epoch if executions else context.create_time_since_epoch
+    started = datetime.datetime.fromtimestamp(started_ms / 1000)
+    return Run(context.name.removeprefix(f"{PIPELINE_NAME}."), started, stages, alive)
+
+
+def _node_id(store: metadata_store.MetadataStore, execution: metadata_store_pb2.Execution) -> str:
+    prefix = f"{PIPELINE_NAME}."
+    for context in store.get_contexts_by_execution(execution.id):
+        if context.type == "node":
+            return context.name.removeprefix(prefix)
+    raise errors.NotFoundError(f"execution {execution.id} belongs to no node")
+
+
+def _state(execution: metadata_store_pb2.Execution) -> str:
+    states = metadata_store_pb2.Execution
+    names = {states.COMPLETE: "done", states.CACHED: "cached", states.RUNNING: "running", states.NEW: "running"}
+    return names.get(execution.last_known_state, "failed")
+
+
+def _outputs(
+    store: metadata_store.MetadataStore, execution: metadata_store_pb2.Execution
+) -> dict[str, list[metadata_store_pb2.Artifact]]:
+    output_ids: dict[str, list[int]] = {}
+    for event in store.get_events_by_execution_ids([execution.id]):
+        if event.type == metadata_store_pb2.Event.OUTPUT:
+            output_ids.setdefault(event.path.steps[0].key, []).append(event.artifact_id)
+    return {key: store.get_artifacts_by_id(ids) for key, ids in output_ids.items()}

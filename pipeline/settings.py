@@ -1,0 +1,192 @@
+"""All settings of a run, typed and validated once, at the door. Imports no TensorFlow.
+
+A run's settings are the defaults below, then a profile (a YAML file), then single `key=value` overrides.
+"""
+
+import difflib
+import textwrap
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from components.errors import SettingsError
+from components.evaluation.settings import EvaluationSettings
+from components.image_screener.settings import ScreeningSettings
+from components.ship_detector.settings import DetectorSettings
+from components.ship_example_gen.settings import IngestionSettings
+from components.ship_sampler.settings import SamplingSettings
+from components.training.settings import ClassifierSettings, SegmenterSettings
+from components.transform.settings import ContrastSettings
+
+PROFILES = Path(__file__).parent / "profiles"
+
+
+class BeamSettings(BaseModel):
+    """Where the data stages run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    workers: int = Field(
+        0, ge=0, description="Parallel workers of ingestion, screening, transform; 0: one per core."
+    )
+    args: tuple[str, ...] = Field(
+        (), description="Further Beam options, such as --runner=FlinkRunner; they replace the local runner."
+    )
+
+
+class Settings(BaseModel):
+    """Settings of the whole pipeline, one section a stage."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ingestion: IngestionSettings = Field(IngestionSettings(), description="Reading images and labels; splits.")
+    screening: ScreeningSettings = Field(ScreeningSettings(), description="Quarantine of anomalous images.")
+    sampling: SamplingSettings = Field(SamplingSettings(), description="Which images train.")
+    contrast: ContrastSettings = Field(ContrastSettings(), description="Contrast of every image, train and serve.")
+    classifier: ClassifierSettings = Field(ClassifierSettings(), description="Ship / no-ship classifier.")
+    segmenter: SegmenterSettings = Field(SegmenterSettings(), description="U-Net.")
+    detector: DetectorSettings = Field(DetectorSettings(), description="Both networks as one model.")
+    evaluation: EvaluationSettings = Field(EvaluationSettings(), description="What a model must reach.")
+    beam: BeamSettings = Field(BeamSettings(), description="Where the data stages run.")
+
+    @model_validator(mode="after")
+    def _classifier_sees_both_classes(self) -> "Settings":
+        if self.sampling.strategy == "ships_only" and self.detector.cascade:
+            raise ValueError(
+                "sampling.strategy ships_only leaves no image without ships to train a classifier on; "
+                "set detector.cascade=false or another strategy"
+            )
+        return self
+
+
+def load_settings(profile: str = "default", overrides: Iterable[str] = ()) -> Settings:
+    """Settings of a profile with single values replaced.
+
+    Args:
+        profile: name of a profile that comes with the project, or path of a YAML file.
+        overrides: texts such as "segmenter.loss=focal_dice"; the value is read as YAML.
+
+    Raises:
+        SettingsError: naming each offending field, its value and what was expected.
+    """
+    values = _read_profile(profile)
+    for override in overrides:
+        name, separator, text = override.partition("=")
+        if not separator or not name.strip():
+            raise SettingsError(f"--set {override}: expected key=value, such as segmenter.loss=focal_dice")
+        _replace(values, name.strip(), _parse(text, f"--set {override}"))
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        problems = [_explain(problem) for problem in error.errors(include_url=False)]
+        raise SettingsError("\n".join(problems)) from None
+
+
+def profile_names() -> list[str]:
+    """Names of the profiles that come with the project."""
+    return sorted(path.stem for path in PROFILES.glob("*.yaml"))
+
+
+def settings_as_yaml(settings: Settings) -> str:
+    """Every setting with its meaning and what is allowed as comments: a profile to start one's own from."""
+    lines = []
+    for section, about in Settings.model_fields.items():
+        part: BaseModel = getattr(settings, section)
+        lines += ["", f"# {about.description}", f"{section}:"]
+        for name, info in type(part).model_fields.items():
+            text = f"{info.description} [{_expected(info)}]"
+            lines += textwrap.wrap(text, width=98, initial_indent="  # ", subsequent_indent="  # ")
+            value = part.model_dump(mode="json", include={name})
+            lines += [f"  {line}" for line in yaml.safe_dump(value).splitlines()]
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _read_profile(profile: str) -> dict[str, Any]:
+    path = PROFILES / f"{profile}.yaml"
+    if not path.exists():
+        path = Path(profile)
+    if path.suffix not in (".yaml", ".yml"):
+        raise SettingsError(
+            f"--profile {profile}: expected one of {', '.join(profile_names())}, or the path of a YAML file"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"--profile {profile}: cannot read {path}: {error.strerror}") from None
+    values = _parse(text, str(path)) or {}
+    if not isinstance(values, dict) or not all(isinstance(part, dict) for part in values.values()):
+        raise SettingsError(f"{path}: expected sections ({', '.join(Settings.model_fields)}) with key: value lines")
+    return values
+
+
+def _parse(text: str, source: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{source}: not valid YAML: {str(error).replace(chr(10), ' ')}") from None
+
+
+def _replace(values: dict[str, Any], name: str, value: object) -> None:
+    *sections, last = name.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise SettingsError(f"--set {name}: {section} is a value, not a section")
+    values[last] = value
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    location = [str(part) for part in problem["loc"]]
+    name = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        return f"{name}: there is no such setting{_suggestion(name)}; `ships settings` lists them all"
+    if problem["type"] == "value_error":
+        # Raised by our own validators, whose message says it all.
+        return f"{name}: {problem['ctx']['error']}".removeprefix(": ")
+    expected = _expected(_field(location)) or problem["msg"]
+    return f"{name} = {problem['input']!r}: expected {expected}"
+
+
+def _known_names() -> list[str]:
+    parts = {section: getattr(Settings(), section) for section in Settings.model_fields}
+    return [f"{section}.{name}" for section, part in parts.items() for name in type(part).model_fields]
+
+
+def _suggestion(name: str) -> str:
+    close = difflib.get_close_matches(name, [*_known_names(), *Settings.model_fields], n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _field(location: list[str]) -> FieldInfo | None:
+    info = Settings.model_fields.get(location[0])
+    if info is not None and len(location) > 1:
+        section = info.annotation
+        info = section.model_fields.get(location[1]) if isinstance(section, type) else None  # type: ignore[attr-defined]
+    return info
+
+
+def _expected(info: FieldInfo | None) -> str:
+    """What a field accepts, such as "integer >= 1" or "one of bce, dice_bce"."""
+    if info is None:
+        return ""
+    kind = info.annotation
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return "a section with key: value lines"
+    names = {bool: "true or false", int: "integer", float: "number", str: "text"}
+    choices = get_args(kind)
+    if kind in names:
+        text = names[kind]  # type: ignore[index]
+    elif choices and all(isinstance(choice, str) for choice in choices):
+        text = f"one of {', '.join(choices)}"
+    else:
+        text = "a list"
+    bounds = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "multiple_of": "a multiple of"}
+    for bound in info.metadata:
+        for attribute, sign in bounds.items():
+            if getattr(bound, attribute, None) is not None:
+                text += f", {sign} {getattr(bound, attribute)}"
+    return text

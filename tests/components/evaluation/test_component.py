@@ -1,0 +1,189 @@
+"""A real Evaluator run; the detector is replaced by a SavedModel that reads its pixel counts from the Example."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import json_format
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import json_utils
+
+from components.evaluation.component import Executor
+from components.evaluation.config import eval_config
+from components.evaluation.metrics import dice
+from components.evaluation.names import CASCADE, CLASSIFIER, HEADLINE_DICE, HEADLINE_DICE_SHIPS, SEGMENTER
+from components.evaluation.results import read_evaluation
+from components.evaluation.settings import EvaluationSettings
+from components.examples import HAS_SHIP, SHIP_COUNT, SHIP_GROUP, ship_group, split_name
+from components.tfrecords import frame, split_folder
+
+RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
+TEST_SPLITS = ["test_ships", "test_empty"]
+# tp, fp, fn of the segmenter, the number of ships, and the classifier's probability; one row an image.
+IMAGES = np.array(
+    [
+        [100, 0, 0, 1, 0.9],
+        [50, 25, 25, 2, 0.8],
+        [0, 0, 80, 1, 0.3],
+        [900, 300, 0, 4, 0.7],
+        [0, 0, 0, 0, 0.1],
+        [0, 12, 0, 0, 0.4],
+        [0, 0, 0, 0, 0.6],
+    ],
+    np.float32,
+)
+
+
+class _Counts(tf.Module):
+    """Answers with the counts in the Example, `scale` of the true positives turned into misses."""
+
+    def __init__(self, missed: float) -> None:
+        super().__init__()
+        self.missed = tf.Variable(missed)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def evaluate(self, examples):
+        row = tf.io.parse_example(examples, {"counts": tf.io.FixedLenFeature([5], tf.float32)})["counts"]
+        lost = self.missed * row[:, 0]
+        counts = tf.stack([row[:, 0] - lost, row[:, 1], row[:, 2] + lost], axis=1)
+        return {CLASSIFIER: row[:, 4:5], SEGMENTER: counts, CASCADE: counts}
+
+
+def _save(folder, missed):
+    module = _Counts(missed)
+    artifact = standard_artifacts.Model()
+    artifact.uri = str(folder)
+    tf.saved_model.save(module, str(folder / "Format-Serving"), signatures={"evaluate": module.evaluate})
+    return artifact
+
+
+def _write_examples(folder, rows):
+    artifact = standard_artifacts.Examples()
+    artifact.uri = str(folder)
+    artifact.split_names = artifact_utils.encode_split_names(TEST_SPLITS)
+    for split in TEST_SPLITS:
+        records = []
+        for row in rows:
+            ships = int(row[3])
+            if split_name("test", ships) != split:
+                continue
+            features = {
+                "counts": tf.train.Feature(float_list=tf.train.FloatList(value=row)),
+                SHIP_COUNT: tf.train.Feature(int64_list=tf.train.Int64List(value=[ships])),
+                HAS_SHIP: tf.train.Feature(int64_list=tf.train.Int64List(value=[int(ships > 0)])),
+                SHIP_GROUP: tf.train.Feature(
+                    bytes_list=tf.train.BytesList(value=[ship_group(ships).encode()])
+                ),
+                "Source": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"airbus"])),
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            records.append(frame(example.SerializeToString()))
+        file = split_folder(str(folder), split) + "/data_tfrecord-00000-of-00001.gz"
+        tf.io.gfile.makedirs(split_folder(str(folder), split))
+        with tf.io.gfile.GFile(file, "wb") as target:
+            import gzip
+
+            target.write(gzip.compress(b"".join(records)))
+    return artifact
+
+
+def _evaluate(folder, settings, missed=0.0, baseline_missed=None, rows=IMAGES):
+    evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
+    evaluation.uri, blessing.uri = str(folder / "evaluation"), str(folder / "blessing")
+    baseline = standard_artifacts.Model()
+    baseline.uri = str(folder / "none")
+    if baseline_missed is not None:
+        baseline = _save(folder / "baseline", baseline_missed)
+    candidate = _save(folder / "candidate", missed)
+    candidate.id = 1
+    examples = _write_examples(folder / "examples", rows)
+    executor = Executor(Executor.Context(beam_pipeline_args=[RUNNER], tmp_dir=str(folder / "tmp"), unique_id="1"))
+    executor.Do(
+        {"examples": [examples], "model": [candidate], "baseline_model": [baseline]},
+        {"evaluation": [evaluation], "blessing": [blessing]},
+        {
+            "eval_config": json_format.MessageToJson(eval_config(settings)),
+            "example_splits": json_utils.dumps(TEST_SPLITS),
+        },
+    )
+    return evaluation, blessing, read_evaluation(evaluation.uri)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    settings = EvaluationSettings(min_dice_ships=0.5, slice_columns=("Source",))
+    return _evaluate(tmp_path_factory.mktemp("first"), settings)
+
+
+def _numpy_dice(rows):
+    per_image = [dice(*row[:3]) for row in rows]
+    return np.mean(per_image), dice(*rows[:, :3].sum(axis=0))
+
+
+@pytest.mark.parametrize(
+    ("features", "kept"),
+    [
+        ({}, IMAGES[:, 3] >= 0),
+        ({HAS_SHIP: "1"}, IMAGES[:, 3] > 0),
+        ({HAS_SHIP: "0"}, IMAGES[:, 3] == 0),
+        ({SHIP_GROUP: "1-2"}, (IMAGES[:, 3] > 0) & (IMAGES[:, 3] < 3)),
+        ({SHIP_GROUP: "3-4"}, IMAGES[:, 3] > 2),
+        ({"Source": "airbus", HAS_SHIP: "1"}, IMAGES[:, 3] > 0),
+    ],
+)
+def test_dice_equals_numpy_on_every_slice(first, features, kept):
+    part = next(part for part in first[2].candidate if part.matches(features))
+    mean_dice, pixel_dice = _numpy_dice(IMAGES[kept].astype(float))
+    assert part.images == kept.sum()
+    for head in (SEGMENTER, CASCADE):
+        assert part.value(head, "dice") == pytest.approx(mean_dice, abs=1e-6)
+        assert part.value(head, "pixel_dice") == pytest.approx(pixel_dice, abs=1e-6)
+
+
+def test_the_classifier_is_judged_against_ship_or_no_ship(first):
+    overall = first[2].candidate[0]
+    # Of the 4 x 3 pairs of a ship and an empty image, 10 are ranked rightly.
+    assert overall.value(CLASSIFIER, "auc") == pytest.approx(10 / 12, abs=0.01)
+    assert overall.value(CLASSIFIER, "recall") == pytest.approx(3 / 4)
+    assert overall.value(CLASSIFIER, "precision") == pytest.approx(3 / 4)
+
+
+def test_intervals_hold_the_value(first):
+    figure = first[2].candidate[0].figures[CASCADE, "dice"]
+    assert figure.lower is not None
+    assert figure.lower < figure.value < figure.upper
+
+
+def test_slices_come_in_reading_order(first):
+    names = [tuple(part.features.values()) for part in first[2].candidate]
+    assert names[:6] == [(), ("0",), ("1",), ("0",), ("1-2",), ("3-4",)]
+
+
+def test_a_first_model_over_the_threshold_is_blessed_and_has_a_headline(first):
+    evaluation, blessing, _ = first
+    assert blessing.get_int_custom_property("blessed") == 1
+    ships = IMAGES[IMAGES[:, 3] > 0].astype(float)
+    assert evaluation.get_float_custom_property(HEADLINE_DICE_SHIPS) == pytest.approx(_numpy_dice(ships)[0])
+    assert evaluation.get_float_custom_property(HEADLINE_DICE) == pytest.approx(
+        _numpy_dice(IMAGES.astype(float))[0]
+    )
+
+
+def test_a_model_under_the_threshold_is_not_blessed(tmp_path):
+    settings = EvaluationSettings(min_dice_ships=0.9, confidence_intervals="none")
+    _, blessing, _ = _evaluate(tmp_path, settings)
+    assert blessing.get_int_custom_property("blessed") == 0
+
+
+@pytest.mark.parametrize(("missed", "blessed"), [(0.0, 1), (0.3, 0)])
+def test_a_model_worse_than_the_pushed_one_is_not_blessed(tmp_path, missed, blessed):
+    settings = EvaluationSettings(min_dice_ships=0.1, confidence_intervals="none")
+    _, blessing, result = _evaluate(tmp_path, settings, missed=missed, baseline_missed=0.0)
+    assert blessing.get_int_custom_property("blessed") == blessed
+    assert len(result.baseline) == len(result.candidate)
+    assert result.baseline[0].value(CASCADE, "dice") >= result.candidate[0].value(CASCADE, "dice")
+
+
+def test_without_ship_images_nothing_is_blessed(tmp_path):
+    settings = EvaluationSettings(min_dice_ships=0.0, confidence_intervals="none")
+    _, blessing, _ = _evaluate(tmp_path, settings, rows=IMAGES[IMAGES[:, 3] == 0])
+    assert blessing.get_int_custom_property("blessed") == 0

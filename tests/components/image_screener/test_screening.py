@@ -1,0 +1,127 @@
+"""The verdict about each image of a batch is the one that TFDV gives about the image alone."""
+
+import math
+
+import pyarrow as pa
+import pytest
+import tensorflow_data_validation as tfdv
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tensorflow_data_validation.api import validation_api
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.image_screener.screening import ESSENTIAL, Finding, Judge
+
+ORDINARY = {
+    "ship_count": [1], "has_ship": [1], "ship_group": [b"1-2"], "ship_pixels": [300], "label_ok": [1],
+    "decode_ok": [1], "height": [768], "width": [768], "channels": [3], "format": [b"JPEG"],
+    "file_bytes": [90_000], "luma_mean": [45.0], "luma_std": [9.0], "luma_p01": [20.0], "luma_p99": [70.0],
+    "entropy": [4.5], "sharpness": [30.0], "dark_fraction": [0.0], "saturated_fraction": [0.0],
+    "cloud_fraction": [0.0],
+}  # fmt: skip
+FLOATS = [name for name, values in ORDINARY.items() if isinstance(values[0], float)]
+INTS = [name for name, values in ORDINARY.items() if isinstance(values[0], int)]
+TEXTS = ["ship_group", "format"]
+SLOW = settings(max_examples=12, deadline=None)
+
+
+@pytest.fixture(scope="module")
+def judge(schema):
+    return Judge(schema)
+
+
+def test_ordinary_image_has_no_finding(judge):
+    assert judge.findings([ORDINARY]) == [[]]
+
+
+def test_no_images_no_findings(judge):
+    assert judge.findings([]) == []
+
+
+def test_finding_reads_as_a_sentence(judge):
+    (found,) = judge.findings([ORDINARY | {"luma_mean": [1.5], "format": [b"TIFF"], "height": [500]}])
+    assert [str(finding) for finding in found] == [
+        "height 500 not in [768, 768]",
+        "format TIFF not in {JPEG, PNG}",
+        "luma_mean 1.5 not in [2, 200]",
+    ]
+
+
+def test_undecodable_image_has_one_reason(judge):
+    sizes = {"height": [0], "width": [0], "channels": [0], "format": [b""], "file_bytes": [0]}
+    row = ORDINARY | sizes | {"decode_ok": [0]} | dict.fromkeys(FLOATS)
+    assert judge.findings([ORDINARY, row]) == [[], [Finding("decode_ok", "0", "[1, 1]")]]
+
+
+def test_bad_label_is_told_with_its_reason(judge):
+    (found,) = judge.findings([ORDINARY | {"label_ok": [0], "label_reason": [b"odd number of figures"]}])
+    assert [str(finding) for finding in found] == ["label_ok 0 not in [1, 1]: odd number of figures"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("height", None), ("height", []), ("channels", [3, 3]), ("decode_ok", None), ("entropy", [math.nan])],
+)
+def test_missing_doubled_and_undefined_values_are_found(judge, name, values):
+    (plain, found) = judge.findings([ORDINARY, ORDINARY | {name: values}])
+    assert not plain
+    assert [finding.feature for finding in found] == [name]
+
+
+def test_measures_may_be_absent(judge):
+    assert judge.findings([ORDINARY | dict.fromkeys(FLOATS)]) == [[]]
+
+
+def test_switched_off_only_the_essential_counts(schema):
+    judge = Judge(schema, all_features=False)
+    rows = [ORDINARY | {"height": [1], "luma_mean": [0.0]}, *(ORDINARY | {name: [0]} for name in ESSENTIAL)]
+    assert [[finding.feature for finding in found] for found in judge.findings(rows)] == [
+        [], ["decode_ok"], ["label_ok"],
+    ]  # fmt: skip
+
+
+def test_schema_without_essentials_is_refused(schema):
+    with pytest.raises(ValueError, match="decode_ok, label_ok"):
+        Judge(schema_pb2.Schema())
+
+
+def test_row_reads_the_judged_values_of_an_example(judge, make_example, sea_jpeg):
+    row = judge.row(make_example(sea_jpeg))
+    assert set(row) == {*ORDINARY, "label_reason"}
+    assert (row["height"], row["format"], row["ship_count"]) == ([768], [b"JPEG"], [0])
+    assert judge.findings([row]) == [[]]
+
+
+_VALUES = {
+    **dict.fromkeys(
+        FLOATS, st.floats(-2, 300, width=32) | st.sampled_from([0.3, 0.8, 200.0, math.nan, math.inf])
+    ),
+    **dict.fromkeys(INTS, st.sampled_from([0, 1, 3, 767, 768, 8000, -1, 10**7])),
+    **dict.fromkeys(TEXTS, st.sampled_from([b"JPEG", b"PNG", b"TIFF", b"0", b"13+", b""])),
+}
+_CHANGE = st.sampled_from(sorted(_VALUES)).flatmap(lambda name: st.tuples(st.just(name), _VALUES[name]))
+_ROW = st.lists(_CHANGE, max_size=3).map(
+    lambda changes: ORDINARY | {name: [value] for name, value in changes} | {"decode_ok": [1]}
+)
+
+
+@SLOW
+@given(rows=st.lists(_ROW | st.just(ORDINARY), min_size=1, max_size=9))
+def test_verdicts_in_a_batch_are_those_of_tfdv_on_single_examples(judge, schema, rows):
+    found = [{finding.feature for finding in findings} for findings in judge.findings(rows)]
+    assert found == [_tfdv_alone(row, schema) for row in rows]
+
+
+def _tfdv_alone(row, schema):
+    """Anomalous features by TFDV's own per-example validation, without any of the screener's code."""
+    known = schema_pb2.Schema(string_domain=schema.string_domain)
+    known.feature.extend(feature for feature in schema.feature if feature.name in row)
+    columns = {name: pa.array([values], _arrow_type(name)) for name, values in row.items()}
+    batch = pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+    options = tfdv.StatsOptions(schema=known, num_histogram_buckets=1, num_quantiles_histogram_buckets=1)
+    anomalies = validation_api.validate_instance(batch, options).anomaly_info.values()
+    return {anomaly.path.step[0] for anomaly in anomalies}
+
+
+def _arrow_type(name):
+    return pa.list_(pa.float32() if name in FLOATS else pa.int64() if name in INTS else pa.binary())

@@ -1,0 +1,144 @@
+"""Both `run_fn`s as TFX calls them, on tiny scenes."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from tfx.components.trainer.fn_args_utils import FnArgs
+from training_records import scene, write_scenes
+
+from components.code_digest import code_digest
+from components.errors import SettingsError, TrainingError
+from components.progress import LOGGER, Progress
+from components.training import classifier, segmenter
+from components.training.losses import LOSSES
+from components.training.networks.registry import SEGMENTERS
+
+SEGMENTER = {
+    "architecture": "plain",
+    "batch_norm": True,
+    "crop_px": 64,
+    "steps": 45,
+    "steps_per_epoch": 20,
+    "batch_size": 4,
+    "learning_rate": 0.01,
+}
+CLASSIFIER = {
+    "architecture": "plain",
+    "input_px": 64,
+    "steps": 40,
+    "steps_per_epoch": 20,
+    "learning_rate": 0.003,
+}
+
+
+def _fn_args(folder: Path, settings: dict[str, Any]) -> FnArgs:
+    return FnArgs(
+        train_files=write_scenes(folder / "train", [1, 2, 3, 4, 0, 0, 0, 0]),
+        eval_files=write_scenes(folder / "eval", [2, 3, 0, 0], seed=1),
+        serving_model_dir=str(folder / "model" / "Format-Serving"),
+        model_run_dir=str(folder / "run"),
+        custom_config={"settings": settings, "code_digest": code_digest("components/training")},
+    )
+
+
+def _history(fn_args: FnArgs) -> list[dict[str, Any]]:
+    return json.loads((Path(fn_args.serving_model_dir) / "history.json").read_text())["epochs"]
+
+
+def test_segmenter_learns_an_easy_sea(tmp_path: Path) -> None:
+    fn_args = _fn_args(tmp_path, SEGMENTER)
+    told: list[Progress] = []
+    handler = logging.Handler()
+    handler.emit = lambda entry: told.append(entry.progress)
+    level = LOGGER.level
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.DEBUG)
+    try:
+        segmenter.run_fn(fn_args)
+    finally:
+        LOGGER.removeHandler(handler)
+        LOGGER.setLevel(level)
+
+    epochs = _history(fn_args)
+    assert [epoch["step"] for epoch in epochs] == [20, 40, 45]
+    assert epochs[-1]["loss"] < epochs[0]["loss"] / 2
+    assert sum(epoch["best"] for epoch in epochs) == 1
+    assert max(epoch["eval_score"] for epoch in epochs) > 0.5
+    assert list((tmp_path / "run").rglob("events.out.*"))
+
+    assert told[-1].stage == "Segmenter"
+    assert told[-1].finished
+    assert (told[-1].done, told[-1].total) == (45, 45)
+    assert {"loss", "eval_score"} <= told[-1].figures.keys()
+
+    # The file holds the weights of the best epoch, and any image size will do.
+    network = keras.models.load_model(Path(fn_args.serving_model_dir) / "model.keras", compile=False)
+    image, mask = scene(np.random.default_rng(2), ships=2, edge_px=128)
+    logits = segmenter.segment(network, image, stride_px=16)
+    assert logits[mask > 0].mean() > logits[mask == 0].mean()
+
+
+def test_classifier_learns_an_easy_sea(tmp_path: Path) -> None:
+    fn_args = _fn_args(tmp_path, CLASSIFIER)
+    classifier.run_fn(fn_args)
+    epochs = _history(fn_args)
+    assert epochs[-1]["loss"] < epochs[0]["loss"]
+    assert max(epoch["eval_score"] for epoch in epochs) == 1
+    assert (Path(fn_args.serving_model_dir) / "model.keras").exists()
+
+
+def test_encoder_thaws_after_its_frozen_steps(tmp_path: Path) -> None:
+    settings = {"crop_px": 64, "batch_size": 2, "steps": 3, "frozen_steps": 2, "steps_per_epoch": 2}
+    fn_args = _fn_args(tmp_path, settings)
+    segmenter.run_fn(fn_args)
+    assert [(epoch["step"], epoch["encoder"]) for epoch in _history(fn_args)] == [(2, "frozen"), (3, "tuned")]
+
+
+def test_training_stops_when_patience_or_time_runs_out(tmp_path: Path) -> None:
+    # With a rate of almost nothing no epoch is better than the first by more than noise.
+    frozen = {**CLASSIFIER, "learning_rate": 1e-12, "augment": False, "patience": 1, "steps_per_epoch": 1}
+    fn_args = _fn_args(tmp_path / "patience", frozen)
+    classifier.run_fn(fn_args)
+    assert len(_history(fn_args)) < 40
+    hasty = {**SEGMENTER, "max_minutes": 1e-6, "steps_per_epoch": 2}
+    fn_args = _fn_args(tmp_path / "time", hasty)
+    segmenter.run_fn(fn_args)
+    assert [epoch["step"] for epoch in _history(fn_args)] == [2]
+
+
+def test_diverged_training_leaves_no_candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LOSSES, "bce", lambda masks, logits: keras.ops.mean(logits) * np.nan)
+    fn_args = _fn_args(tmp_path, {**SEGMENTER, "loss": "bce"})
+    with pytest.raises(
+        TrainingError, match=r"Segmenter diverged: the loss is nan at step 1; lower learning_rate"
+    ):
+        segmenter.run_fn(fn_args)
+    assert not Path(fn_args.serving_model_dir).exists()
+
+
+def test_faults_are_named_before_training(tmp_path: Path) -> None:
+    fn_args = _fn_args(tmp_path, {"crop_px": 100})
+    with pytest.raises(SettingsError, match="crop_px"):
+        segmenter.run_fn(fn_args)
+    fn_args.custom_config = {"settings": {**SEGMENTER}}
+    fn_args.eval_files = write_scenes(tmp_path / "no_ships", [0])
+    with pytest.raises(TrainingError, match="eval split has no image with ships"):
+        segmenter.run_fn(fn_args)
+    fn_args.custom_config = {"settings": {"encoder_weights": str(tmp_path / "gone.pth")}}
+    with pytest.raises(TrainingError, match=r"gone\.pth"):
+        classifier.run_fn(fn_args)
+
+
+def test_a_new_network_needs_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_convolution(_: object) -> keras.Model:
+        return keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(1, 3, padding="same")])
+
+    monkeypatch.setitem(SEGMENTERS, "plain", one_convolution)
+    fn_args = _fn_args(tmp_path, {**SEGMENTER, "steps": 1})
+    segmenter.run_fn(fn_args)
+    assert (Path(fn_args.serving_model_dir) / "model.keras").exists()

@@ -1,0 +1,187 @@
+"""The whole pipeline through the `ships` command, on generated images, with networks that hardly train."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.demo.dataset import generate
+
+pytestmark = pytest.mark.e2e
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+# Few steps of small networks: what is tested is the way of the data, not what is learned.
+QUICK = {
+    "classifier.architecture": "plain",
+    "classifier.input_px": 96,
+    "classifier.steps": 4,
+    "classifier.steps_per_epoch": 2,
+    "classifier.frozen_steps": 0,
+    "segmenter.architecture": "plain",
+    "segmenter.batch_norm": "true",
+    "segmenter.crop_px": 64,
+    "segmenter.steps": 4,
+    "segmenter.steps_per_epoch": 2,
+    "segmenter.eval_images": 2,
+    "segmenter.frozen_steps": 0,
+    "evaluation.min_dice_ships": 0.0,
+    "evaluation.max_dice_drop": 1.0,
+    "evaluation.confidence_intervals": "none",
+}
+STAGES = 13
+
+
+def _ships(*arguments, code=REPOSITORY):
+    """The `ships` command of a checkout, as a process."""
+    return [sys.executable, "-c", "from pipeline.cli import main; main()", *map(str, arguments)], {
+        "cwd": code,
+        "env": {**os.environ, "PYTHONPATH": str(code), "COLUMNS": "160"},
+    }
+
+
+def _run_arguments(data, root, **changes):
+    overrides = [f"--set={key}={value}" for key, value in {**QUICK, **changes}.items()]
+    tables = ["--labels", data / "labels.csv", "--scenes", data / "scenes.csv"]
+    return ["run", "--images", data / "images", *tables, "--root", root, *overrides]
+
+
+def _call(arguments, code=REPOSITORY):
+    command, options = _ships(*arguments, code=code)
+    result = subprocess.run(command, **options, capture_output=True, text=True, timeout=900, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+def _stage_lines(output):
+    """Stage name -> "done" or "cached", of the stages that ended."""
+    found = re.findall(r"([✓=]) +\d+/\d+ (\w+)", output)
+    return {stage: {"✓": "done", "=": "cached"}[mark] for mark, stage in found}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    generate(folder, scenes=12, tiles_per_scene=3, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first_run(data, tmp_path_factory):
+    root = tmp_path_factory.mktemp("root")
+    return root, _call(_run_arguments(data, root))
+
+
+def test_every_stage_runs_and_the_dice_table_is_printed(first_run):
+    _, output = first_run
+    stages = _stage_lines(output)
+    assert len(stages) == STAGES
+    assert set(stages.values()) == {"done"}
+    assert "Dice on the test splits" in output
+    assert "with ships" in output
+
+
+def test_no_image_is_lost(first_run, data):
+    root, output = first_run
+    listed = len(list((data / "images").iterdir()))
+    total, clean, quarantined = map(
+        int, re.search(r"(\d+) images listed = (\d+) examples \+ (\d+) quarantined", output).groups()
+    )
+    assert total == listed == clean + quarantined
+    assert quarantined > 0
+    (table,) = root.glob("artifacts/ImageScreener/quarantine/*/quarantine.csv")
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == quarantined
+    assert all(row["reasons"] for row in rows)
+
+
+def test_the_pushed_model_answers_in_a_process_without_our_code(first_run, data):
+    root, output = first_run
+    assert "Blessed and pushed" in output
+    (version,) = (root / "models" / "ships").iterdir()
+    image = sorted((data / "images").iterdir(), key=lambda path: -path.stat().st_size)[0]
+    script = f"""
+import json, tensorflow as tf
+detect = tf.saved_model.load({str(version)!r}).signatures["serving_default"]
+found = detect(image_bytes=tf.constant([open({str(image)!r}, "rb").read()]))
+print(json.dumps({{name: value.shape.as_list() for name, value in found.items()}}))
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True
+    ).stdout
+    assert json.loads(told) == {"ship_probability": [1], "encoded_pixels": [1], "ship_pixels": [1]}
+
+
+def test_predictions_are_drawn(first_run):
+    root, _ = first_run
+    (folder,) = root.glob("artifacts/ShipEvaluator/evaluation/*/overlays")
+    pictures = list(folder.glob("*.png"))
+    assert (folder / "overview.png") in pictures
+    assert len(pictures) > 3
+
+
+def test_an_unchanged_second_run_comes_from_the_cache_and_is_listed(first_run, data):
+    root, _ = first_run
+    output = _call(_run_arguments(data, root))
+    assert set(_stage_lines(output).values()) == {"cached"}
+    assert len(list((root / "models" / "ships").iterdir())) == 1
+    listed = _call(["runs", "--root", root])
+    rows = [line for line in listed.splitlines() if " done " in line]
+    assert len(rows) >= 2
+    assert all(" yes " in row for row in rows)
+
+
+def test_an_edited_loss_reruns_the_segmenter_and_what_follows(first_run, data, tmp_path):
+    root, _ = first_run
+    checkout = tmp_path / "checkout"
+    for package in ("pipeline", "components", "schemas"):
+        shutil.copytree(REPOSITORY / package, checkout / package)
+    losses = checkout / "components" / "training" / "losses.py"
+    losses.write_text(losses.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+    stages = _stage_lines(_call(_run_arguments(data, root), code=checkout))
+    rerun = {stage for stage, state in stages.items() if state == "done"}
+    assert rerun == {"Segmenter", "ShipDetector", "Baseline", "ShipEvaluator", "Pusher"}
+    assert len(stages) == STAGES
+
+
+def test_a_changed_image_is_ingested_anew(first_run, data, tmp_path):
+    root, _ = first_run
+    changed = tmp_path / "data"
+    shutil.copytree(data, changed)
+    image = sorted((changed / "images").iterdir())[0]
+    output = _call(_run_arguments(data, root))
+    assert _stage_lines(output)["ShipExampleGen"] == "cached"
+    image.touch()
+    output = _call(_run_arguments(changed, root))
+    assert _stage_lines(output)["ShipExampleGen"] == "done"
+
+
+def test_ctrl_c_leaves_a_root_that_the_next_run_goes_on_from(data, tmp_path):
+    command, options = _ships(*_run_arguments(data, tmp_path))
+    with subprocess.Popen(
+        command, **options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        told = ""
+        for line in process.stdout:
+            told += line
+            if "ImageScreener" in line:
+                break
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        told += process.communicate(timeout=60)[0]
+    assert process.returncode == 130
+    assert "Interrupted" in told
+    assert "Traceback" not in told
+    assert " interrupted " in _call(["runs", "--root", tmp_path])
+    stages = _stage_lines(_call(_run_arguments(data, tmp_path)))
+    assert len(stages) == STAGES
+    assert stages["ShipExampleGen"] == "cached"
+    assert stages["Segmenter"] == "done"
