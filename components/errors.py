@@ -2,15 +2,15 @@
 
 
 class ShipsError(Exception):
-    """Base of the errors whose message is written for the user; the command line prints it without a traceback."""
+    """Base of the errors whose message is written for the user; the command line prints no traceback."""
 
 
 class InputError(ShipsError):
-    """The given folder, table or model cannot be used at all (a single bad file or row is quarantined instead)."""
+    """The given folder, table or model cannot be used at all (a single bad file is quarantined instead)."""
 
 
 class SettingsError(ShipsError):
-    """A setting is unknown or has a value that does not fit; the message names field, value and expectation."""
+    """A setting is unknown or has a wrong value; the message names field, value and expectation."""
 
 
 class TrainingError(ShipsError):

@@ -7,6 +7,9 @@ SPLITS = tuple(f"{role}_{kind}" for role in ROLES for kind in ("ships", "empty")
 # Ships per image: none, and the seven groups of the report that the project began from.
 SHIP_GROUPS = ("0", "1-2", "3-4", "5-6", "7-8", "9-10", "11-12", "13+")
 
+# Custom property of an Examples artifact: how many images it holds.
+IMAGE_COUNT = "images"
+
 IMAGE = "image"
 IMAGE_ID = "image_id"
 ENCODED_PIXELS = "encoded_pixels"

@@ -29,7 +29,9 @@ ProfileOption = Annotated[
 ]
 SetOption = Annotated[
     list[str],
-    typer.Option("--set", metavar="KEY=VALUE", help="Replace one setting, such as segmenter.loss=focal_dice."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Replace one setting, such as segmenter.loss=focal_dice."
+    ),
 ]
 RootOption = Annotated[
     Path, typer.Option("--root", help="Folder of all runs: artifacts, metadata, pushed models.")
@@ -39,6 +41,7 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show what the li
 
 @app.command("run")
 def run_command(
+    *,
     images: Annotated[str, typer.Option("--images", help="Folder of the images (JPEG or PNG, 768x768).")],
     labels: Annotated[
         str, typer.Option("--labels", help="CSV with ImageId,EncodedPixels; an empty value: no ship.")
@@ -95,7 +98,10 @@ def runs_command(root: RootOption) -> None:
 def settings_command(profile: ProfileOption = "default", overrides: SetOption = []) -> None:  # noqa: B006
     """Print all settings of a profile with their meaning: a YAML file that can serve as your own profile."""
     text = settings_as_yaml(load_settings(profile, overrides))
-    print(f"# Profile {profile}; there are also: {', '.join(set(profile_names()) - {profile})}\n\n{text}", end="")
+    print(
+        f"# Profile {profile}; there are also: {', '.join(set(profile_names()) - {profile})}\n\n{text}",
+        end="",
+    )
 
 
 def _console() -> Console:

@@ -1,4 +1,4 @@
-"""Progress in a terminal: a bar for what runs, a line for what has ended; plain lines where it is no terminal."""
+"""Progress in a terminal: a bar for what runs, a line for what has ended; elsewhere plain lines."""
 
 import logging
 import time
@@ -6,10 +6,13 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bars, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 
-from components.progress import LOGGER as PROGRESS_LOGGER, Progress
-from pipeline.stages import LOGGER as STAGE_LOGGER, StageEvent
+from components.progress import LOGGER as PROGRESS_LOGGER
+from components.progress import Progress
+from pipeline.stages import LOGGER as STAGE_LOGGER
+from pipeline.stages import StageEvent
 
 # Without a terminal nothing is redrawn, so a line is worth its place only now and then.
 _LINE_INTERVAL_S = 15.0

@@ -16,10 +16,6 @@ from components.ship_sampler.component import ShipSampler
 from components.training.settings import ScheduleSettings
 from pipeline.names import PIPELINE_NAME
 from pipeline.settings import Settings
-from schemas import SHIP_IMAGES
-
-
-
 
 _TRAINED_SPLITS = [split for split in SPLITS if split.startswith("train")]
 _EVAL_SPLITS = [split for split in SPLITS if split.startswith("eval")]
@@ -35,19 +31,23 @@ class DataSource:
         labels: CSV with `ImageId,EncodedPixels`.
         scenes: CSV with `ImageId,SceneId` and further columns, or "".
         fingerprint: digest of the listed files, so that changed data is not served from the cache.
+        columns: names of the further columns.
     """
 
     images: str
     labels: str
     scenes: str
     fingerprint: str
+    columns: tuple[str, ...] = ()
 
 
 def create_pipeline(
     source: DataSource,
     settings: Settings,
+    *,
     root: str,
     model_store: str,
+    schema_file: str,
     metadata_connection_config: metadata.ConnectionConfigType | None = None,
     beam_pipeline_args: list[str] | None = None,
 ) -> pipeline.Pipeline:
@@ -58,6 +58,7 @@ def create_pipeline(
         settings: validated settings.
         root: folder for the artifacts.
         model_store: folder into which approved models are pushed, `<model_store>/<version>/`.
+        schema_file: schema of the Examples in text format, see `schemas`.
         metadata_connection_config: ML Metadata; None on platforms that bring their own.
         beam_pipeline_args: where the Beam stages run.
     """
@@ -69,7 +70,7 @@ def create_pipeline(
         settings=settings.ingestion,
     )
     raw = example_gen.outputs["examples"]
-    schema = tfx.components.ImportSchemaGen(schema_file=str(SHIP_IMAGES))
+    schema = tfx.components.ImportSchemaGen(schema_file=schema_file)
     statistics = tfx.components.StatisticsGen(examples=raw, schema=schema.outputs["schema"])
     validator = tfx.components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
@@ -108,6 +109,7 @@ def create_pipeline(
         model=candidate,
         baseline_model=baseline.outputs["model"],
         splits=_TEST_SPLITS,
+        columns=source.columns,
         settings=settings.evaluation,
     )
     pusher = tfx.components.Pusher(

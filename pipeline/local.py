@@ -1,7 +1,9 @@
 """The local run: BeamDagRunner in this process, told stage by stage."""
 
+import hashlib
 import time
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
 from apache_beam.options.pipeline_options import StandardOptions
 from tfx import v1 as tfx
@@ -13,8 +15,9 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from pipeline.dag import DataSource, create_pipeline
 from pipeline.root import Root
-from pipeline.settings import BeamSettings, Settings
+from pipeline.settings import Settings
 from pipeline.stages import StageEvent, tell
+from schemas import SHIP_IMAGES, with_columns
 
 # Named in full, since plain DirectRunner of newer Beam releases tries to download the Prism binary.
 _FN_API_RUNNER = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
@@ -27,7 +30,8 @@ def run_locally(dag: tfx.dsl.Pipeline, run_id: str) -> None:
         RuntimeError: a stage failed; the stage event that was told carries the cause.
     """
     default_runner = StandardOptions.DEFAULT_RUNNER
-    # BeamDagRunner takes no options for the Beam pipeline that runs the stages.
+    # BeamDagRunner takes no options for the Beam pipeline that runs the stages; and a stage that is given
+    # any option of its own first packs all of TFX into an archive for remote workers, which takes seconds.
     StandardOptions.DEFAULT_RUNNER = _FN_API_RUNNER
     try:
         _LocalRunner(run_id).run(dag)
@@ -43,15 +47,21 @@ def local_pipeline(source: DataSource, settings: Settings, root: Root) -> tfx.ds
         settings,
         root=str(located.artifacts),
         model_store=str(located.model_store),
+        schema_file=str(_schema_file(source, located)),
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(located.metadata)),
-        beam_pipeline_args=_beam_args(settings.beam),
+        beam_pipeline_args=list(settings.beam.args),
     )
 
 
-def _beam_args(settings: BeamSettings) -> list[str]:
-    if settings.args:
-        return list(settings.args)
-    return [f"--runner={_FN_API_RUNNER}", "--direct_running_mode=in_memory", "--job_server_timeout=600"]
+def _schema_file(source: DataSource, root: Root) -> Path:
+    """The curated schema; with the slicing columns of the scene table, if it has any."""
+    if not source.columns:
+        return SHIP_IMAGES
+    text = with_columns(SHIP_IMAGES.read_text(encoding="utf-8"), source.columns)
+    file = root.path / "schemas" / hashlib.sha256(text.encode()).hexdigest()[:16] / SHIP_IMAGES.name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
 
 
 class _ToldNode(beam_dag_runner.PipelineNodeAsDoFn):
@@ -83,12 +93,13 @@ class _LocalRunner(beam_dag_runner.BeamDagRunner):
 
     _PIPELINE_NODE_DO_FN_CLS = _ToldNode
 
+    def __new__(cls, run_id: str) -> Self:
+        runner: Self = super().__new__(cls)
+        return runner
+
     def __init__(self, run_id: str) -> None:
         super().__init__()
         self._run_id = run_id
-
-    def __new__(cls, run_id: str) -> "_LocalRunner":  # noqa: D102 (BeamDagRunner counts its arguments there)
-        return super().__new__(cls)
 
     def run_with_ir(
         self, pipeline: pipeline_pb2.Pipeline, run_options: pipeline_pb2.RunOptions | None = None

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from components.evaluation.results import read_evaluation
+from components.examples import IMAGE_COUNT
 from pipeline.console import ProgressDisplay
 from pipeline.overlays import write_overlays
 from pipeline.root import Root
@@ -19,8 +20,14 @@ def show_results(root: Root, run_id: str, console: Console) -> None:
     run = next(run for run in list_runs(root) if run.run_id == run_id)
     evaluation = _uri(run, "ShipEvaluator", "evaluation")
     console.print()
+    console.print(
+        f"{_images(run, 'ShipExampleGen', 'examples')} images listed = "
+        f"{_images(run, 'ImageScreener', 'examples')} examples + "
+        f"{_images(run, 'ImageScreener', 'quarantine')} quarantined",
+        highlight=False,
+    )
     console.print(dice_table(read_evaluation(evaluation)))
-    console.print(_verdict(run, root), highlight=False, soft_wrap=True)
+    console.print(_verdict(run), highlight=False, soft_wrap=True)
     pictures = Path(evaluation) / "overlays"
     if not pictures.exists():
         with ProgressDisplay(console):
@@ -37,10 +44,10 @@ def show_results(root: Root, run_id: str, console: Console) -> None:
         console.print(f"{_MARGIN}{what:13s} {where}{_rows(where)}", highlight=False, soft_wrap=True)
 
 
-def _verdict(run: Run, root: Root) -> str:
+def _verdict(run: Run) -> str:
     if run.pushed_version:
         return f"Blessed and pushed as version {run.pushed_version}."
-    return "Not blessed, so not pushed: the dice on images with ships is below what `evaluation` settings ask for."
+    return "Not blessed, so not pushed: see evaluation.min_dice_ships and max_dice_drop in the settings."
 
 
 def _uri(run: Run, stage: str, output: str) -> str:
@@ -48,6 +55,10 @@ def _uri(run: Run, stage: str, output: str) -> str:
     if uri is None:
         raise LookupError(f"run {run.run_id} has no output {output} of {stage}")
     return uri
+
+
+def _images(run: Run, stage: str, output: str) -> int:
+    return int(run.stages[stage].outputs[output][0].custom_properties[IMAGE_COUNT].int_value)
 
 
 def _rows(file: Path) -> str:

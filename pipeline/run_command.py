@@ -14,6 +14,7 @@ from rich.console import Console
 
 from components.errors import ShipsError
 from components.ship_example_gen.inputs import check_inputs
+from components.ship_example_gen.scenes import read_scenes
 from pipeline.console import ProgressDisplay
 from pipeline.quiet import libraries_into
 from pipeline.root import Root
@@ -67,12 +68,12 @@ def run(inputs: Inputs, settings: Settings, root: Root, console: Console, verbos
             terminal = stack.enter_context(libraries_into(log))
             console = Console(file=terminal, force_terminal=console.is_terminal, width=console.width)
         stack.enter_context(_stopping_at_once(console))
-        _run_stages(inputs.absolute(), settings, root, run_id, log, console)
+        _run_stages(inputs.absolute(), settings, root, run_id=run_id, log=log, console=console)
         console.print(f"Finished in {_duration(time.monotonic() - started)}.", highlight=False)
 
 
 def _run_stages(
-    inputs: Inputs, settings: Settings, root: Root, run_id: str, log: Path, console: Console
+    inputs: Inputs, settings: Settings, root: Root, *, run_id: str, log: Path, console: Console
 ) -> None:
     with console.status("Loading TensorFlow and TFX ..."):
         # Seconds of imports, so they come after the checks: a wrong path is answered at once.
@@ -82,7 +83,8 @@ def _run_stages(
         from pipeline.results import show_results  # noqa: PLC0415
 
         fingerprint = data_fingerprint(inputs.images, inputs.labels, inputs.scenes)
-        source = DataSource(inputs.images, inputs.labels, inputs.scenes, fingerprint)
+        columns = read_scenes(inputs.scenes).extra_columns
+        source = DataSource(inputs.images, inputs.labels, inputs.scenes, fingerprint, columns)
         dag = local_pipeline(source, settings, root)
     console.print(f"Run {run_id} in {root.path} (library log: {log})", highlight=False, soft_wrap=True)
     with ProgressDisplay(console, len(dag.components)) as display:
@@ -99,8 +101,8 @@ def _explain(display: ProgressDisplay, error: Exception, log: Path) -> str:
     told = str(cause) if isinstance(cause, ShipsError) else f"{type(cause).__name__}: {_last_words(cause)}"
     return (
         f"{stage} failed: {told}\n"
-        f"Everything that the libraries said is in {log}. After the cause is mended, the same command goes on "
-        "from here: finished stages come from the cache."
+        f"Everything that the libraries said is in {log}. Once the cause is mended, the same command "
+        "goes on from here: finished stages come from the cache."
     )
 
 

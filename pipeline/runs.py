@@ -79,7 +79,7 @@ class Run:
         if stage not in self.stages or self.stages[stage].uri(output) is None:
             return None
         properties = self.stages[stage].outputs[output][0].custom_properties
-        return properties[name] if name in properties else None
+        return properties.get(name)
 
 
 def list_runs(root: Root) -> list[Run]:
@@ -89,9 +89,7 @@ def list_runs(root: Root) -> list[Run]:
         return []
     alive = root.is_in_use()
     contexts = sorted(store.get_contexts_by_type("pipeline_run"), key=lambda context: -context.id)
-    return [
-        _read_run(store, context, alive and position == 0) for position, context in enumerate(contexts)
-    ]
+    return [_read_run(store, context, alive and position == 0) for position, context in enumerate(contexts)]
 
 
 def _open(path: Path) -> metadata_store.MetadataStore | None:
@@ -117,13 +115,18 @@ def _node_id(store: metadata_store.MetadataStore, execution: metadata_store_pb2.
     prefix = f"{PIPELINE_NAME}."
     for context in store.get_contexts_by_execution(execution.id):
         if context.type == "node":
-            return context.name.removeprefix(prefix)
+            return str(context.name).removeprefix(prefix)
     raise errors.NotFoundError(f"execution {execution.id} belongs to no node")
 
 
 def _state(execution: metadata_store_pb2.Execution) -> str:
     states = metadata_store_pb2.Execution
-    names = {states.COMPLETE: "done", states.CACHED: "cached", states.RUNNING: "running", states.NEW: "running"}
+    names = {
+        states.COMPLETE: "done",
+        states.CACHED: "cached",
+        states.RUNNING: "running",
+        states.NEW: "running",
+    }
     return names.get(execution.last_known_state, "failed")
 
 

@@ -30,11 +30,8 @@ class BeamSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    workers: int = Field(
-        0, ge=0, description="Parallel workers of ingestion, screening, transform; 0: one per core."
-    )
     args: tuple[str, ...] = Field(
-        (), description="Further Beam options, such as --runner=FlinkRunner; they replace the local runner."
+        (), description="Beam options such as [--runner=FlinkRunner, ...]; empty: in this process."
     )
 
 
@@ -43,10 +40,14 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    ingestion: IngestionSettings = Field(IngestionSettings(), description="Reading images and labels; splits.")
+    ingestion: IngestionSettings = Field(
+        IngestionSettings(), description="Reading images and labels; splits."
+    )
     screening: ScreeningSettings = Field(ScreeningSettings(), description="Quarantine of anomalous images.")
     sampling: SamplingSettings = Field(SamplingSettings(), description="Which images train.")
-    contrast: ContrastSettings = Field(ContrastSettings(), description="Contrast of every image, train and serve.")
+    contrast: ContrastSettings = Field(
+        ContrastSettings(), description="Contrast of every image, train and serve."
+    )
     classifier: ClassifierSettings = Field(ClassifierSettings(), description="Ship / no-ship classifier.")
     segmenter: SegmenterSettings = Field(SegmenterSettings(), description="U-Net.")
     detector: DetectorSettings = Field(DetectorSettings(), description="Both networks as one model.")
@@ -119,7 +120,9 @@ def _read_profile(profile: str) -> dict[str, Any]:
         raise SettingsError(f"--profile {profile}: cannot read {path}: {error.strerror}") from None
     values = _parse(text, str(path)) or {}
     if not isinstance(values, dict) or not all(isinstance(part, dict) for part in values.values()):
-        raise SettingsError(f"{path}: expected sections ({', '.join(Settings.model_fields)}) with key: value lines")
+        raise SettingsError(
+            f"{path}: expected sections ({', '.join(Settings.model_fields)}) with key: value lines"
+        )
     return values
 
 

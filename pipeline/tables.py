@@ -38,7 +38,9 @@ def dice_table(evaluation: Evaluation) -> Table:
         if baselines:
             other = baselines.get(tuple(part.features.items()))
             row.append(_number(other.value(CASCADE, "dice") if other else None))
-        table.add_row(*row, end_section=set(part.features) <= {HAS_SHIP} and bool(part.features.get(HAS_SHIP)))
+        table.add_row(
+            *row, end_section=set(part.features) <= {HAS_SHIP} and bool(part.features.get(HAS_SHIP))
+        )
     return table
 
 

@@ -1,24 +1,29 @@
 """The model store as TF Serving lays it out: `<store>/<version>/saved_model.pb`, versions are integers."""
 
-import os
+import posixpath
 
 from tfx.dsl.io import fileio
 from tfx.utils import path_utils
+
+
+# Pusher copies this file last, so a half-copied version does not count.
+_LAST_COPIED = "saved_model.pb"
 
 
 def latest_version(store: str) -> str | None:
     """Folder of the newest complete version in the store, or None if there is none."""
     if not fileio.exists(store):
         return None
-    versions = sorted((int(name) for name in fileio.listdir(store) if name.strip("/").isdigit()), reverse=True)
+    versions = sorted(
+        (int(name) for name in fileio.listdir(store) if name.strip("/").isdigit()), reverse=True
+    )
     for version in versions:
-        folder = os.path.join(store, str(version))
-        # Pusher copies this file last, so a half-copied version does not count.
-        if fileio.exists(os.path.join(folder, "saved_model.pb")):
+        folder = posixpath.join(store, str(version))
+        if fileio.exists(posixpath.join(folder, _LAST_COPIED)):
             return folder
     return None
 
 
 def holds_model(artifact_uri: str) -> bool:
     """Whether a Model artifact holds a SavedModel; that of `Baseline` is empty before the first push."""
-    return bool(fileio.exists(os.path.join(path_utils.serving_model_dir(artifact_uri), "saved_model.pb")))
+    return bool(fileio.exists(posixpath.join(path_utils.serving_model_dir(artifact_uri), _LAST_COPIED)))

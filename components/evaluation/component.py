@@ -25,6 +25,7 @@ from components.evaluation.settings import EvaluationSettings
 from components.evaluation.slices import Slice
 from components.examples import HAS_SHIP
 
+
 class ShipEvaluatorSpec(component_spec.ComponentSpec):
     """Contract of the ShipEvaluator."""
 
@@ -91,10 +92,12 @@ class ShipEvaluator(base_beam_component.BaseBeamComponent):
 
     def __init__(
         self,
+        *,
         examples: channel.BaseChannel,
         model: channel.BaseChannel,
         baseline_model: channel.BaseChannel,
         splits: list[str],
+        columns: tuple[str, ...],
         settings: EvaluationSettings,
     ) -> None:
         """Wire the evaluator.
@@ -104,9 +107,10 @@ class ShipEvaluator(base_beam_component.BaseBeamComponent):
             model: the candidate, a detector with an `evaluate` signature.
             baseline_model: a Model artifact that may be empty, see `components.baseline`.
             splits: names of the test splits.
+            columns: further columns of the scene table, carried by the Examples.
             settings: thresholds, intervals, slices.
         """
-        config = json_format.MessageToJson(eval_config(settings), sort_keys=True, indent=None)
+        config = json_format.MessageToJson(eval_config(settings, columns), sort_keys=True, indent=None)
         super().__init__(
             spec=ShipEvaluatorSpec(
                 examples=examples,

@@ -12,19 +12,24 @@ _INTERVALS = {
 }
 
 
-def eval_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
+def eval_config(settings: EvaluationSettings, columns: tuple[str, ...] = ()) -> config_pb2.EvalConfig:
     """TFMA EvalConfig for a candidate detector against the latest pushed one.
 
     Dice is measured for the segmenter alone and for the cascade that is served, the usual rates for the
-    classifier; overall, with and without ships, by ship group and by the further columns in `settings`.
+    classifier; overall, with and without ships, by ship group and by further columns of the scene table.
+
+    Args:
+        settings: thresholds, intervals, which columns.
+        columns: the further columns that the Examples carry.
     """
+    sliced_by = columns if settings.slice_columns is None else settings.slice_columns
     model_specs = [
         config_pb2.ModelSpec(
             name=name,
             is_baseline=name == BASELINE,
             signature_name="evaluate",
             # The heads carry the comparison with the label already, except the classifier's.
-            label_keys={head: HAS_SHIP for head in (CLASSIFIER, SEGMENTER, CASCADE)},
+            label_keys=dict.fromkeys((CLASSIFIER, SEGMENTER, CASCADE), HAS_SHIP),
         )
         for name in (CANDIDATE, BASELINE)
     ]
@@ -34,7 +39,7 @@ def eval_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
         options.confidence_intervals.method = _INTERVALS[settings.confidence_intervals]
     return config_pb2.EvalConfig(
         model_specs=model_specs,
-        slicing_specs=_slicing_specs(settings),
+        slicing_specs=_slicing_specs(sliced_by),
         metrics_specs=[
             config_pb2.MetricsSpec(
                 output_names=[CLASSIFIER],
@@ -50,12 +55,12 @@ def eval_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
     )
 
 
-def _slicing_specs(settings: EvaluationSettings) -> list[config_pb2.SlicingSpec]:
-    columns = (HAS_SHIP, SHIP_GROUP, *settings.slice_columns)
+def _slicing_specs(columns: tuple[str, ...]) -> list[config_pb2.SlicingSpec]:
     return [
         config_pb2.SlicingSpec(),
-        *(config_pb2.SlicingSpec(feature_keys=[column]) for column in columns),
-        *(config_pb2.SlicingSpec(feature_keys=[column, HAS_SHIP]) for column in settings.slice_columns),
+        *(config_pb2.SlicingSpec(feature_keys=[column]) for column in (HAS_SHIP, SHIP_GROUP)),
+        # By column alone, the share of empty images would tell more than the model does.
+        *(config_pb2.SlicingSpec(feature_keys=[column, HAS_SHIP]) for column in columns),
     ]
 
 

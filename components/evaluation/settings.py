@@ -25,6 +25,6 @@ class EvaluationSettings(BaseModel):
     confidence_intervals: Literal["none", "jackknife", "bootstrap"] = Field(
         "jackknife", description="How TFMA makes its 95 % confidence intervals."
     )
-    slice_columns: tuple[str, ...] = Field(
-        (), description="Further columns of scenes.csv by which the metrics are sliced."
+    slice_columns: tuple[str, ...] | None = Field(
+        None, description="Columns of scenes.csv by which the metrics are sliced; null: all further ones."
     )

@@ -21,7 +21,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.examples import IMAGE_ID, SPLITS
+from components.examples import IMAGE_COUNT, IMAGE_ID, SPLITS
 from components.image_screener.screening import Finding, Judge
 from components.image_screener.settings import ScreeningSettings
 from components.progress import Meter
@@ -75,7 +75,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         result = pipeline.run()
         result.wait_until_finish()
-        logging.info("%s", account(_counts(result)))
+        counts = _counts(result)
+        logging.info("%s", account(counts))
+        for artifact, kind in ((screened, "clean"), (quarantine, "quarantined")):
+            artifact.set_int_custom_property(IMAGE_COUNT, sum(counts[f"{kind} {split}"] for split in SPLITS))
 
 
 def build(
@@ -189,7 +192,7 @@ def _count(name: str) -> None:
     Metrics.counter(_STAGE, name).inc()
 
 
-def _counts(result: beam.runners.runner.PipelineResult) -> dict[str, int]:
+def _counts(result: beam.runners.runner.PipelineResult) -> Counter[str]:
     metrics: Any = result.metrics().query(MetricsFilter().with_namespace(_STAGE))
     counts: Counter[str] = Counter()
     for counter in metrics["counters"]:

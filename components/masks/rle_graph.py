@@ -1,7 +1,7 @@
 """The Airbus run-length codec as TensorFlow graph code, for Transform and for the served model.
 
-The same format as `components.masks.rle`: column-major, 1-indexed "start length start length ...", "" when
-    empty.
+The same format as `components.masks.rle`: column-major, 1-indexed "start length start length ...", and ""
+when empty.
 """
 
 import tensorflow as tf

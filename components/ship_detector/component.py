@@ -18,7 +18,7 @@ class ShipDetectorSpec(component_spec.ComponentSpec):
         "code_digest": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
-        "classifier": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "classifier": component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
         "segmenter": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
     }
@@ -50,7 +50,7 @@ class ShipDetector(base_component.BaseComponent):
 
     def __init__(
         self,
-        classifier: channel.BaseChannel,
+        classifier: channel.BaseChannel | None,
         segmenter: channel.BaseChannel,
         examples: channel.BaseChannel,
         settings: DetectorSettings,
@@ -59,7 +59,8 @@ class ShipDetector(base_component.BaseComponent):
         """Wire the detector.
 
         Args:
-            classifier: Model with `model.keras` and `history.json`, as trainer "Classifier" leaves it.
+            classifier: Model with `model.keras` and `history.json`, as trainer "Classifier" leaves it; None
+                if the settings ask for no cascade.
             segmenter: the same of trainer "Segmenter".
             examples: screened raw Examples, of which only eval_ships and eval_empty are read.
             settings: cascade, tiling, test-time augmentation, thresholds.

@@ -1,7 +1,7 @@
 """The ship detector: image bytes in, ship probability and mask out, as one TensorFlow module."""
 
 from dataclasses import asdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -23,7 +23,7 @@ class Detection(NamedTuple):
     """What the detector finds on one image.
 
     Attributes:
-        ship_probability: float32 scalar, the classifier's.
+        ship_probability: float32 scalar, the classifier's; without one, that of the likeliest pixel.
         mask: uint8 [H, W] in the image's size, 1 on ships; all 0 where the cascade silences the image.
     """
 
@@ -39,14 +39,14 @@ class ShipDetector(tf.Module):
     that a SavedModel of the detector needs no Keras to be loaded.
 
     Attributes:
-        classifier_px: edge to which images are area-resized for the classifier.
+        classifier_px: edge to which images are area-resized for the classifier, 0 if there is none.
         cascade: whether the classifier silences images.
         mask_threshold, min_ship_pixels, classifier_threshold: variables of the SavedModel, see Thresholds.
     """
 
     def __init__(
         self,
-        classifier: keras.Model,
+        classifier: keras.Model | None,
         classifier_px: int,
         segmenter: keras.Model,
         contrast: ContrastSettings,
@@ -55,30 +55,32 @@ class ShipDetector(tf.Module):
         """Join two trained networks; thresholds start as the settings state them.
 
         Args:
-            classifier: logits [N, 1] of float32 [N, classifier_px, classifier_px, 3] RGB in 0-255.
-            classifier_px: edge to which images are resized for it.
+            classifier: logits [N, 1] of float32 [N, classifier_px, classifier_px, 3] RGB in 0-255; None only
+                if the settings ask for no cascade.
+            classifier_px: edge to which images are resized for it; 0 without one.
             segmenter: logits [N, H, W, 1] of float32 [N, H, W, 3] RGB in 0-255, H and W any multiples of 32,
                 or of another stride (see segmenter_stride_px).
             contrast: the adjustment that both were trained with.
             settings: tiling, test-time augmentation, cascade, untuned thresholds.
 
         Raises:
-            InputError: a network's input or output has another shape.
+            InputError: a network's input or output has another shape, or the cascade lacks its classifier.
         """
         super().__init__(name="ship_detector")
-        _check_classifier(classifier, classifier_px)
+        if classifier is not None:
+            _check_classifier(classifier, classifier_px)
+        elif settings.cascade:
+            raise InputError("detector.cascade is on, but there is no classifier")
         stride_px = segmenter_stride_px(segmenter)
         self.classifier_px = classifier_px
         self.cascade = settings.cascade
         self._contrast = contrast
-        self._variables = [variable.value for variable in (*classifier.variables, *segmenter.variables)]
+        networks = [segmenter] if classifier is None else [classifier, segmenter]
+        self._variables = [variable.value for network in networks for variable in network.variables]
 
         self.mask_threshold = tf.Variable(settings.mask_threshold, False, dtype=tf.float32)
         self.min_ship_pixels = tf.Variable(settings.min_ship_pixels, False, dtype=tf.int32)
         self.classifier_threshold = tf.Variable(settings.classifier_threshold, False, dtype=tf.float32)
-
-        def classify(batch: tf.Tensor) -> tf.Tensor:
-            return classifier(batch, training=False)
 
         # A function of its own, so that the three signatures share one copy of the network's graph.
         @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)], autograph=False)
@@ -92,7 +94,7 @@ class ShipDetector(tf.Module):
                 stride_px=stride_px,
             )
 
-        self._classify = classify
+        self._classify: Any = None if classifier is None else _classify_with(classifier, classifier_px)
         self._segment = segment
 
     @property
@@ -118,14 +120,17 @@ class ShipDetector(tf.Module):
         """
         return apply_contrast(decode_rgb(image_bytes), self._contrast)
 
-    def ship_probability(self, image: tf.Tensor) -> tf.Tensor:
-        """Classifier's probability (float32 scalar, 0-1) that an image, as `read` gives it, has ships."""
-        small = tf.cast(shrink(image, self.classifier_px), tf.float32)
-        return tf.sigmoid(self._classify(small[tf.newaxis]))[0, 0]
+    def look(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """What both networks say of an image from `read`, before any threshold.
 
-    def ship_probabilities(self, image: tf.Tensor) -> tf.Tensor:
-        """Segmenter's probability of ship (float32 [H, W], 0-1) for each pixel of an image from `read`."""
-        return self._segment(image)
+        Returns:
+            Probability that the image has ships, float32 scalar, 0-1 (see Detection), and the segmenter's
+            probability of ship for each pixel, float32 [H, W], 0-1.
+        """
+        probabilities = self._segment(image)
+        if self._classify is None:
+            return tf.reduce_max(probabilities), probabilities
+        return self._ship_probability(image), probabilities
 
     def hard_mask(self, probabilities: tf.Tensor) -> tf.Tensor:
         """Mask (uint8 [H, W], 0 or 1) of pixel probabilities by mask_threshold and min_ship_pixels."""
@@ -146,13 +151,30 @@ class ShipDetector(tf.Module):
             image_bytes: string scalar, see `read`.
         """
         image = self.read(image_bytes)
-        probability = self.ship_probability(image)
+        if not self.cascade:
+            probability, probabilities = self.look(image)
+            return Detection(probability, self.hard_mask(probabilities))
+        probability = self._ship_probability(image)
         mask = tf.cond(
             self.lets_through(probability),
-            lambda: self.hard_mask(self.ship_probabilities(image)),
+            lambda: self.hard_mask(self._segment(image)),
             lambda: tf.zeros(tf.shape(image)[:2], tf.uint8),
         )
         return Detection(probability, mask)
+
+    def _ship_probability(self, image: tf.Tensor) -> tf.Tensor:
+        small = tf.cast(shrink(image, self.classifier_px), tf.float32)
+        return tf.sigmoid(self._classify(small[tf.newaxis]))[0, 0]
+
+
+def _classify_with(classifier: keras.Model, px: int) -> Any:
+    """A function rather than the network, which as an attribute would be saved as a Keras object."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, px, px, 3], tf.float32)], autograph=False)
+    def classify(batch: tf.Tensor) -> tf.Tensor:
+        return classifier(batch, training=False)
+
+    return classify
 
 
 def segmenter_stride_px(segmenter: keras.Model) -> int:

@@ -23,7 +23,7 @@ def count_images(detector: ShipDetector, examples: Iterable[bytes]) -> Iterator[
     @tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
     def look(example: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         image, truth = labelled_image(detector, example)
-        return detector.ship_probability(image), detector.ship_probabilities(image), truth
+        return *detector.look(image), truth
 
     for example in examples:
         ship_probability, probabilities, truth = look(tf.constant(example))

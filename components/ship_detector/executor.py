@@ -42,12 +42,14 @@ class Executor(base_executor.BaseExecutor):
         contrast = ContrastSettings.model_validate_json(exec_properties["contrast"])
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         model_uri = artifact_utils.get_single_uri(output_dict["model"])
-        classifier_folder = _trained(input_dict["classifier"])
-
-        classifier = load_network(classifier_folder)
+        classifier, classifier_px = None, 0
+        if input_dict.get("classifier"):
+            folder = _trained(input_dict["classifier"])
+            classifier = load_network(folder)
+            classifier_px = classifier_input_px(classifier, folder)
         detector = ShipDetector(
             classifier,
-            classifier_input_px(classifier, classifier_folder),
+            classifier_px,
             load_network(_trained(input_dict["segmenter"])),
             contrast,
             settings,

@@ -56,8 +56,8 @@ def signatures(detector: ShipDetector) -> dict[str, Callable[..., dict[str, tf.T
 
     def evaluate_one(example: tf.Tensor) -> dict[str, tf.Tensor]:
         image, truth = labelled_image(detector, example)
-        probability = detector.ship_probability(image)
-        counts = _confusion(detector.hard_mask(detector.ship_probabilities(image)), truth)
+        probability, probabilities = detector.look(image)
+        counts = _confusion(detector.hard_mask(probabilities), truth)
         silenced = _confusion(tf.zeros_like(truth), truth)
         return {
             "classifier": probability[tf.newaxis],

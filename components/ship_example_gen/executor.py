@@ -9,7 +9,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.examples import SPLITS
+from components.examples import IMAGE_COUNT, SPLITS
 from components.ship_example_gen.ingestion import (
     LABEL_ISSUES_FILE,
     count_issues,
@@ -69,6 +69,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             raise RuntimeError(
                 f"{len(images)} images are listed but {total} Examples were written: {written}"
             )
+        examples.set_int_custom_property(IMAGE_COUNT, total)
         issues = count_issues(posixpath.join(report.uri, LABEL_ISSUES_FILE))
         logging.info(
             "ShipExampleGen: %d images listed = %d Examples (%d decodable, %d undecodable); %s; "

@@ -4,7 +4,9 @@ import apache_beam as beam
 import tensorflow as tf
 from absl import logging
 from tfx import v1 as tfx
+from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
+from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, channel, channel_utils, component_spec, standard_artifacts
 
 from components.code_digest import code_digest
@@ -45,6 +47,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         sampled = artifact_utils.get_single_instance(output_dict["sampled_examples"])
         sampled.split_names = artifact_utils.encode_split_names(list(SAMPLED_SPLITS))
+        examples_utils.set_payload_format(sampled, example_gen_pb2.FORMAT_TF_EXAMPLE)
         settings = SamplingSettings.model_validate_json(str(exec_properties["settings"]))
         with self._make_beam_pipeline() as pipeline:
             records = {
@@ -72,7 +75,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 def _candidate(record: bytes, split: str) -> Candidate:
     feature = tf.train.Example.FromString(record).features.feature
     return Candidate(
-        feature[IMAGE_ID].bytes_list.value[0].decode(), split, feature[SHIP_GROUP].bytes_list.value[0].decode()
+        feature[IMAGE_ID].bytes_list.value[0].decode(),
+        split,
+        feature[SHIP_GROUP].bytes_list.value[0].decode(),
     )
 
 

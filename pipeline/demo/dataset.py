@@ -43,7 +43,7 @@ _PLAN: tuple[tuple[str, str, str], ...] = (
     ("open_sea", "lone", "clear"),
     ("open_sea", "empty", "clear"),
 )
-# The same for the scenes whose tiles get broken; enough places for all faults, and ships for those that need them.
+# Likewise for the scenes whose tiles get broken: places for all faults, and ships for those that need them.
 _FAULT_PLAN = (("open_sea", "anchorage"), ("coast", "traffic"), ("open_sea", "anchorage"))
 # A scene has 4 x 2 places of tiles that lie a third of a tile apart (256 px, as in the Airbus data).
 _COLUMNS, _ROWS = 4, 2
@@ -143,6 +143,7 @@ def generate(
             meter.advance()
     _write_table(written.labels, ("ImageId", "EncodedPixels"), sorted(labels))
     _write_table(written.scenes, ("ImageId", "SceneId", "Source"), sorted(origins))
+    # Last, so that a folder with this table is whole.
     _write_table(directory / "faults.csv", ("ImageId", "Fault"), sorted(written.faults.items()))
     return written
 

@@ -89,7 +89,7 @@ def efficientnet_lite0(weights: str | Path | None = "", classes: bool = False) -
 
 
 def set_encoder_training(model: keras.Model, tuned: bool) -> bool:
-    """Freeze the encoder inside `model`, or let its blocks from FIRST_TUNED_BLOCK on train.
+    """Freeze the encoder inside `model`, or let the convolutions from FIRST_TUNED_BLOCK on train.
 
     The model must be compiled afterwards. Returns whether there is an encoder at all.
     """
@@ -97,7 +97,10 @@ def set_encoder_training(model: keras.Model, tuned: bool) -> bool:
     for encoder in encoders:
         encoder.trainable = True
         for layer in encoder.layers:
-            layer.trainable = tuned and not layer.name.startswith(_UNTUNED_PREFIXES)
+            # A batch norm that may train falls back to the statistics of the batch: Keras passes training=True
+            # down from the outer model, whatever the layer was called with.
+            frozen = isinstance(layer, layers.BatchNormalization) or layer.name.startswith(_UNTUNED_PREFIXES)
+            layer.trainable = tuned and not frozen
     return bool(encoders)
 
 
@@ -127,7 +130,9 @@ def _conv(x: Any, filters: int, kernel: int, stride: int, name: str) -> Any:
 
 def _norm(x: Any, name: str) -> Any:
     norm = layers.BatchNormalization(epsilon=_BATCH_NORM_EPSILON, name=f"{name}_norm")
-    return norm(x, training=False)
+    # Keras' word for "use the stored statistics, also while training"; see set_encoder_training.
+    norm.trainable = False
+    return norm(x)
 
 
 def _load(model: keras.Model, path: Path, classes: bool) -> None:

@@ -1,4 +1,4 @@
-"""A real Evaluator run; the detector is replaced by a SavedModel that reads its pixel counts from the Example."""
+"""A real Evaluator run; in the detector's place stands a SavedModel that reads its counts from the Example."""
 
 import numpy as np
 import pytest
@@ -96,12 +96,14 @@ def _evaluate(folder, settings, missed=0.0, baseline_missed=None, rows=IMAGES):
     candidate = _save(folder / "candidate", missed)
     candidate.id = 1
     examples = _write_examples(folder / "examples", rows)
-    executor = Executor(Executor.Context(beam_pipeline_args=[RUNNER], tmp_dir=str(folder / "tmp"), unique_id="1"))
+    executor = Executor(
+        Executor.Context(beam_pipeline_args=[RUNNER], tmp_dir=str(folder / "tmp"), unique_id="1")
+    )
     executor.Do(
         {"examples": [examples], "model": [candidate], "baseline_model": [baseline]},
         {"evaluation": [evaluation], "blessing": [blessing]},
         {
-            "eval_config": json_format.MessageToJson(eval_config(settings)),
+            "eval_config": json_format.MessageToJson(eval_config(settings, ("Source",))),
             "example_splits": json_utils.dumps(TEST_SPLITS),
         },
     )
@@ -110,7 +112,7 @@ def _evaluate(folder, settings, missed=0.0, baseline_missed=None, rows=IMAGES):
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
-    settings = EvaluationSettings(min_dice_ships=0.5, slice_columns=("Source",))
+    settings = EvaluationSettings(min_dice_ships=0.5)
     return _evaluate(tmp_path_factory.mktemp("first"), settings)
 
 

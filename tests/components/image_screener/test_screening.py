@@ -22,7 +22,7 @@ ORDINARY = {
 FLOATS = [name for name, values in ORDINARY.items() if isinstance(values[0], float)]
 INTS = [name for name, values in ORDINARY.items() if isinstance(values[0], int)]
 TEXTS = ["ship_group", "format"]
-SLOW = settings(max_examples=12, deadline=None)
+SLOW = settings(max_examples=8, deadline=None)
 
 
 @pytest.fixture(scope="module")

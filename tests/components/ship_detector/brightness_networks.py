@@ -15,7 +15,7 @@ CLASSIFIER_PX = 64
 
 
 def segmenter(kernel_px: int = 1, stride_px: int = 1, fade: bool = False) -> keras.Model:
-    """Logit (mean of the channels over a neighbourhood - 130) / 10, blurred towards 0 at the tile's edges if `fade`."""
+    """Logit (mean of the channels over a neighbourhood - 130) / 10; drawn to 0 at the edges if `fade`."""
     image = keras.Input((None, None, 3))
     weights = np.full((kernel_px, kernel_px, 3, 1), 0.1 / (3 * kernel_px**2), np.float32)
     convolution = keras.layers.Conv2D(1, kernel_px, padding="same")
@@ -25,7 +25,7 @@ def segmenter(kernel_px: int = 1, stride_px: int = 1, fade: bool = False) -> ker
         x = keras.layers.AveragePooling2D(stride_px)(x)
         x = keras.layers.UpSampling2D(stride_px)(x)
     if fade:
-        # Zero padding draws logits to 0 near the edges of a tile, as in any network: seams if tiles were cut hard.
+        # Zero padding spoils logits near the edges, as in any network: seams if tiles were cut hard.
         x = keras.layers.ZeroPadding2D(15)(x)
         x = keras.layers.AveragePooling2D((31, 1), strides=1)(x)
         x = keras.layers.AveragePooling2D((1, 31), strides=1)(x)

@@ -28,7 +28,7 @@ import tensorflow as tf
 model = tf.saved_model.load(sys.argv[1])
 image = open(sys.argv[2], "rb").read()
 answer = model.signatures["mask"](image_bytes=tf.constant([image, image]))
-assert "keras" not in sys.modules or "components" not in sys.modules
+assert "components" not in sys.modules
 print(json.dumps([answer["ship_probability"].numpy().tolist(), answer["ship_pixels"].numpy().tolist(),
                   [row.decode() for row in answer["encoded_pixels"].numpy()], float(model.mask_threshold)]))
 """
@@ -66,7 +66,12 @@ def expected_mask(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def test_a_batch_of_images_of_all_sizes_is_answered_image_by_image(model: Any) -> None:
-    images = [scene(96, 64, BOX), scene(300, 410, BOX, (250, 100, 40, 200)), scene(64, 64), scene(33, 95, BOX)]
+    images = [
+        scene(96, 64, BOX),
+        scene(300, 410, BOX, (250, 100, 40, 200)),
+        scene(64, 64),
+        scene(33, 95, BOX),
+    ]
     answer = answers(model, *map(encoded, images))
     for index, image in enumerate(images):
         mask = expected_mask(image)
@@ -227,3 +232,20 @@ def test_the_stride_of_a_segmenter_is_found(pooling: int, stride_px: int) -> Non
     risen = keras.layers.Concatenate()([pooled, keras.layers.UpSampling2D(16)(halved)])
     logits = keras.layers.UpSampling2D(pooling)(keras.layers.Conv2D(1, 1)(risen))
     assert segmenter_stride_px(keras.Model(image, logits)) == stride_px
+
+
+def test_without_a_classifier_the_likeliest_pixel_tells_the_ship_probability(tmp_path: Path) -> None:
+    alone = ShipDetector(
+        None, 0, segmenter(), ContrastSettings(), DetectorSettings(tile_px=256, overlap_px=32, cascade=False)
+    )
+    export(alone, {"thresholds": {}}, str(tmp_path))
+    answer = answers(tf.saved_model.load(str(tmp_path)), *map(encoded, (scene(64, 96, BOX), scene(64, 96))))
+    likeliest = [1 / (1 + np.exp(-(level - 130) / 10)) for level in (SHIP, SEA)]
+    np.testing.assert_allclose(answer["ship_probability"], likeliest, rtol=0.05, atol=1e-4)
+    assert answer["ship_pixels"][0] > 0
+    assert answer["ship_pixels"][1] == 0
+
+
+def test_a_cascade_needs_its_classifier() -> None:
+    with pytest.raises(InputError, match="cascade"):
+        ShipDetector(None, 0, segmenter(), ContrastSettings(), DetectorSettings(cascade=True))

@@ -1,37 +1,41 @@
+from functools import cache
+from typing import Any
+
 import keras
 import numpy as np
 import numpy.typing as npt
 import pytest
 import tensorflow as tf
+from brightness_networks import segmenter
 
 from components.ship_detector.tiling import ship_probabilities
 from components.ship_detector.views import from_view, to_view
-from brightness_networks import segmenter
 
 
 def photograph(height: int, width: int) -> npt.NDArray[np.uint8]:
     return np.random.default_rng(height * width).integers(0, 256, (height, width, 3)).astype(np.uint8)
 
 
+@cache
+def tiling(network: keras.Model, **settings: int) -> Any:
+    return tf.function(
+        lambda pixels: ship_probabilities(lambda batch: network(batch, training=False), pixels, **settings),
+        input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)],
+        autograph=False,
+    )
+
+
 def tiled(
     network: keras.Model,
     image: npt.NDArray[np.uint8],
+    *,
     tile_px: int = 64,
     overlap_px: int = 32,
     view_count: int = 1,
     stride_px: int = 32,
 ) -> npt.NDArray[np.float32]:
-    graph = tf.function(
-        lambda pixels: ship_probabilities(
-            lambda batch: network(batch, training=False),
-            pixels,
-            tile_px=tile_px,
-            overlap_px=overlap_px,
-            view_count=view_count,
-            stride_px=stride_px,
-        ),
-        input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)],
-        autograph=False,
+    graph = tiling(
+        network, tile_px=tile_px, overlap_px=overlap_px, view_count=view_count, stride_px=stride_px
     )
     probabilities: npt.NDArray[np.float32] = graph(tf.constant(image)).numpy()
     assert probabilities.shape == image.shape[:2]
@@ -47,13 +51,14 @@ def whole(network: keras.Model, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.
 SIZES = [(64, 64), (128, 192), (40, 30), (1, 1), (2, 200), (97, 131), (65, 64), (150, 33)]
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("view_count", [1, 4, 8])
-def test_a_pixelwise_network_sees_the_same_tiled_as_whole(size: tuple[int, int], view_count: int) -> None:
-    image, network = photograph(*size), segmenter()
-    np.testing.assert_allclose(
-        tiled(network, image, view_count=view_count), whole(network, image), atol=1e-5
-    )
+def test_a_pixelwise_network_sees_the_same_tiled_as_whole(view_count: int) -> None:
+    network = segmenter()
+    for size in SIZES:
+        image = photograph(*size)
+        np.testing.assert_allclose(
+            tiled(network, image, view_count=view_count), whole(network, image), atol=1e-5
+        )
 
 
 def test_a_network_with_strides_sees_its_cells_at_the_same_places() -> None:

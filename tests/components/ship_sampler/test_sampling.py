@@ -63,7 +63,8 @@ def test_eval_images_are_capped_with_and_without_ships():
 
 
 @pytest.mark.parametrize(
-    ("ships", "group"), [(0, "0"), (1, "1-2"), (2, "1-2"), (3, "3-4"), (12, "11-12"), (13, "13+"), (40, "13+")]
+    ("ships", "group"),
+    [(0, "0"), (1, "1-2"), (2, "1-2"), (3, "3-4"), (12, "11-12"), (13, "13+"), (40, "13+")],
 )
 def test_ship_groups(ships, group):
     assert ship_group(ships) == group

@@ -44,7 +44,8 @@ def test_network_builds_trains_and_comes_back_from_its_file(name: str, tmp_path:
     images = _images(64, 64)
     targets = np.zeros((2, 64, 64, 1) if pixelwise else (2, 1), np.float32)
     before = [np.array(weight) for weight in network.trainable_weights]
-    network.compile("adam", bce, jit_compile=False)
+    # Eager: tracing a graph for one step would take most of the time.
+    network.compile("adam", bce, run_eagerly=True)
     assert np.isfinite(network.train_on_batch(images, targets))
     after = [np.array(weight) for weight in network.trainable_weights]
     # The last weights are those of the output; a dead network would leave them as they were.
@@ -101,7 +102,8 @@ def test_encoder_statistics_stay_frozen_and_early_blocks_too() -> None:
     network = SEGMENTERS["pretrained"](SegmenterSettings())
     assert set_encoder_training(network, tuned=True)
     encoder = network.get_layer("encoder")
-    network.compile("adam", bce, jit_compile=False)
+    # Eager: tracing a graph for one step would take most of the time.
+    network.compile("adam", bce, run_eagerly=True)
     names = ("stem", "block2_expand", "block3_expand", "head")
     before = {name: np.array(encoder.get_layer(name).weights[0]) for name in names}
     mean_before = np.array(encoder.get_layer("head_norm").moving_mean)

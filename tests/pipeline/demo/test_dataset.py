@@ -25,7 +25,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoData:
 
 @pytest.fixture(scope="module")
 def full_size(tmp_path_factory: pytest.TempPathFactory) -> DemoData:
-    return generate(tmp_path_factory.mktemp("full"), scenes=2, faults=False)
+    return generate(tmp_path_factory.mktemp("full"), scenes=2, faults=False, tiles_per_scene=4)
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
