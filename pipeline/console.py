@@ -46,7 +46,7 @@ class ProgressDisplay(logging.Handler):
         self._tasks: dict[str, TaskID] = {}
         self._started: dict[str, float] = {}
         self._latest: dict[str, Progress] = {}
-        self._last_line = 0.0
+        self._last_line = time.monotonic()
 
     def __enter__(self) -> Self:
         for logger in (PROGRESS_LOGGER, STAGE_LOGGER):
@@ -61,7 +61,8 @@ class ProgressDisplay(logging.Handler):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        if self._console.is_terminal:
+            self._bars.stop()
         for logger in (PROGRESS_LOGGER, STAGE_LOGGER):
             logger.removeHandler(self)
             logger.setLevel(logging.NOTSET)
@@ -85,7 +86,7 @@ class ProgressDisplay(logging.Handler):
             self._end(stage, "done", time.monotonic() - self._started[stage])
         elif not self._console.is_terminal and time.monotonic() - self._last_line > _LINE_INTERVAL_S:
             self._last_line = time.monotonic()
-            self._console.print(f"  ... {stage}: {figures}{self._time_left(progress)}", highlight=False)
+            self._say(f"  ... {stage}: {figures}{self._time_left(progress)}")
 
     def _show_stage(self, event: StageEvent) -> None:
         if event.state == "running":
@@ -110,17 +111,21 @@ class ProgressDisplay(logging.Handler):
         number = f"{self._stage_number:2d}/{self._stages} " if self._stages else ""
         told = "from cache" if state == "cached" else f"{seconds:6.1f} s"
         figures = self._figures(progress) if progress and state != "cached" else ""
-        self._console.print(f"{mark} {number}{stage:18s} {told:>10s}  {figures}", highlight=False)
+        self._say(f"{mark} {number}{stage:18s} {told:>10s}  {figures}".rstrip())
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False, soft_wrap=True)
 
     def _figures(self, progress: Progress) -> str:
         total = f"/{progress.total}" if progress.total else ""
         seconds = time.monotonic() - self._started[progress.stage]
-        rate = f"{progress.done / seconds:.3g} {progress.unit}/s" if progress.done and seconds > 0 else ""
+        # The first record of a stage tells nothing of its pace.
+        rate = f"{progress.done / seconds:.3g} {progress.unit}/s" if seconds >= 1 else ""
         named = [f"{name} {value:.3g}" for name, value in progress.figures.items()]
         return ", ".join(part for part in (f"{progress.done}{total} {progress.unit}", rate, *named) if part)
 
     def _time_left(self, progress: Progress) -> str:
-        if not progress.total or not progress.done:
-            return ""
         seconds = time.monotonic() - self._started[progress.stage]
+        if not progress.total or not progress.done or seconds < 1:
+            return ""
         return f", {seconds * (progress.total / progress.done - 1):.0f} s left"

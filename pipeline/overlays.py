@@ -24,7 +24,9 @@ _CAPTION_PX = 28
 @dataclass(frozen=True)
 class _Prediction:
     image_id: str
-    picture: np.ndarray
+    image: np.ndarray
+    truth: np.ndarray
+    mask: np.ndarray
     ship_count: int
     ship_probability: float
     dice: float
@@ -51,7 +53,7 @@ def write_overlays(model_uri: str, examples_uri: str, folder: Path, most: int = 
         for record in records:
             prediction = _predict(detect, record)
             file = folder / f"{Path(prediction.image_id).stem}.png"
-            cv2.imwrite(str(file), prediction.picture)
+            cv2.imwrite(str(file), _draw(prediction, prediction.image.shape[0]))
             predictions.append(prediction)
             files.append(file)
             meter.advance()
@@ -71,27 +73,32 @@ def _predict(detect: tf.types.experimental.ConcreteFunction, record: bytes) -> _
     predicted = cv2.imdecode(
         np.frombuffer(output["mask_png"].numpy()[0], np.uint8), cv2.IMREAD_GRAYSCALE
     ).astype(bool)
-    picture = cv2.imdecode(np.frombuffer(image_bytes, np.uint8), cv2.IMREAD_COLOR)
     truth = np.zeros(predicted.shape, bool)
     for encoded in feature[ENCODED_PIXELS].bytes_list.value:
         truth |= decode_rle(encoded.decode(), *truth.shape).astype(bool)
-    _outline(picture, truth, _TRUTH_COLOUR)
-    _outline(picture, predicted, _PREDICTION_COLOUR)
     covered = truth.sum() + predicted.sum()
     return _Prediction(
         image_id=feature[IMAGE_ID].bytes_list.value[0].decode(),
-        picture=picture,
+        image=cv2.imdecode(np.frombuffer(image_bytes, np.uint8), cv2.IMREAD_COLOR),
+        truth=truth,
+        mask=predicted,
         ship_count=feature[SHIP_COUNT].int64_list.value[0],
         ship_probability=float(output["ship_probability"].numpy()[0]),
         dice=1.0 if covered == 0 else float(2 * (truth & predicted).sum() / covered),
     )
 
 
-def _outline(picture: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int]) -> None:
-    # One pixel outside of the mask, so that the outline does not hide a small ship.
-    grown = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))
-    ring = grown.astype(bool) & ~cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-    picture[ring] = colour
+def _draw(prediction: _Prediction, height_px: int) -> np.ndarray:
+    """The image at a height, uint8 BGR, with outlines drawn after scaling so that they stay visible."""
+    scale = height_px / prediction.image.shape[0]
+    picture = cv2.resize(prediction.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    for mask, colour in ((prediction.truth, _TRUTH_COLOUR), (prediction.mask, _PREDICTION_COLOUR)):
+        # Around the mask rather than on it, so that the outline does not hide a small ship.
+        grown = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))
+        contours, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        scaled = [np.rint(contour * scale).astype(np.int32) for contour in contours]
+        cv2.drawContours(picture, scaled, -1, colour, 1, cv2.LINE_AA)
+    return picture
 
 
 def _sheet(predictions: list[_Prediction]) -> np.ndarray:
@@ -101,9 +108,7 @@ def _sheet(predictions: list[_Prediction]) -> np.ndarray:
     for position, prediction in enumerate(predictions):
         top = position // _SHEET_COLUMNS * height
         left = position % _SHEET_COLUMNS * _SHEET_TILE_PX
-        tile = cv2.resize(
-            prediction.picture, (_SHEET_TILE_PX - 4, _SHEET_TILE_PX - 4), interpolation=cv2.INTER_AREA
-        )
+        tile = _draw(prediction, _SHEET_TILE_PX - 4)[:, : _SHEET_TILE_PX - 4]
         sheet[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
         caption = (
             f"{prediction.ship_count} ship{'' if prediction.ship_count == 1 else 's'}, "

@@ -18,15 +18,13 @@ from pipeline.runs import Run
 
 def dice_table(evaluation: Evaluation) -> Table:
     """Dice of the candidate by slice, with intervals and, if there is one, the baseline beside it."""
-    table = Table(title="Dice on the test splits (mean over images, 95 % interval)", title_justify="left")
-    table.add_column("images of")
-    table.add_column("count", justify="right")
-    table.add_column("dice, cascade", justify="right")
-    table.add_column("dice, segmenter alone", justify="right")
-    table.add_column("pixel dice", justify="right")
+    table = Table(title="Dice on the test splits (mean over images ± 95 % interval)", title_justify="left")
+    table.add_column("slice")
+    for column in ("images", "dice", "segmenter alone", "pixel dice"):
+        table.add_column(column, justify="right")
     baselines = {tuple(part.features.items()): part for part in evaluation.baseline}
     if baselines:
-        table.add_column("pushed model", justify="right")
+        table.add_column("pushed", justify="right")
     for part in evaluation.candidate:
         row = [
             slice_label(part),
@@ -92,4 +90,5 @@ def _interval(figure: Figure | None) -> str:
         return ""
     if figure.lower is None or figure.upper is None:
         return f"{figure.value:.3f}"
-    return f"{figure.value:.3f} ({figure.lower:.2f} to {figure.upper:.2f})"
+    # TFMA's intervals are symmetric, so one number says it.
+    return f"{figure.value:.3f} ±{(figure.upper - figure.lower) / 2:.2f}"

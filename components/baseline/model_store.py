@@ -5,7 +5,6 @@ import posixpath
 from tfx.dsl.io import fileio
 from tfx.utils import path_utils
 
-
 # Pusher copies this file last, so a half-copied version does not count.
 _LAST_COPIED = "saved_model.pb"
 

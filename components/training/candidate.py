@@ -46,7 +46,8 @@ def save_candidate(
     tf.io.gfile.makedirs(folder)
     with tempfile.TemporaryDirectory() as scratch:
         local = Path(scratch) / MODEL_FILE
-        model.save(local)
+        # The same network uncompiled: Adam's moments would make the file three times as large.
+        keras.Model(model.inputs, model.outputs, name=model.name).save(local)
         tf.io.gfile.copy(str(local), posixpath.join(folder, MODEL_FILE), overwrite=True)
     with tf.io.gfile.GFile(posixpath.join(folder, HISTORY_FILE), "w") as file:
         file.write(json.dumps(history, indent=1))

@@ -97,7 +97,7 @@ def set_encoder_training(model: keras.Model, tuned: bool) -> bool:
     for encoder in encoders:
         encoder.trainable = True
         for layer in encoder.layers:
-            # A batch norm that may train falls back to the statistics of the batch: Keras passes training=True
+            # A batch norm that may train would use the statistics of the batch: Keras passes training=True
             # down from the outer model, whatever the layer was called with.
             frozen = isinstance(layer, layers.BatchNormalization) or layer.name.startswith(_UNTUNED_PREFIXES)
             layer.trainable = tuned and not frozen

@@ -9,8 +9,9 @@ from keras import layers
 from components.training.networks.efficientnet_lite import efficientnet_lite0
 from components.training.networks.unet import conv, ship_logits
 
-# Filters of the decoder at strides 16, 8, 4, 2, 1.
-_DECODER_FILTERS = (128, 64, 32, 32, 16)
+# Filters of the decoder at strides 16, 8, 4, 2, 1; skips add half as many. Nearly as many multiplications as
+# the encoder; most of them are at the finest two levels.
+_DECODER_FILTERS = (96, 64, 32, 16, 8)
 
 
 def pretrained_unet(weights: str | Path | None = "") -> keras.Model:
@@ -38,5 +39,5 @@ def _rise(x: Any, skip: Any | None, filters: int) -> Any:
     """Double the resolution and merge the skip of that resolution, if there is one."""
     x = layers.UpSampling2D(2)(x)
     if skip is not None:
-        x = layers.Concatenate()([x, conv(skip, filters, 1, batch_norm=True)])
+        x = layers.Concatenate()([x, conv(skip, filters // 2, 1, batch_norm=True)])
     return conv(x, filters, 3, batch_norm=True)

@@ -91,11 +91,26 @@ def test_classifier_learns_an_easy_sea(tmp_path: Path) -> None:
     assert (Path(fn_args.serving_model_dir) / "model.keras").exists()
 
 
-def test_encoder_thaws_after_its_frozen_steps(tmp_path: Path) -> None:
+def test_encoder_thaws_after_its_frozen_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = []
+
+    def with_small_encoder(_: object) -> keras.Model:
+        image = keras.Input((None, None, 3))
+        encoder = keras.Model(image, keras.layers.Conv2D(4, 3, padding="same")(image), name="encoder")
+        logits = keras.layers.Conv2D(1, 1)(encoder(keras.layers.Rescaling(1 / 255)(image)))
+        networks.append((keras.Model(image, logits), encoder, np.array(encoder.weights[0])))
+        return networks[-1][0]
+
+    monkeypatch.setitem(SEGMENTERS, "pretrained", with_small_encoder)
     settings = {"crop_px": 64, "batch_size": 2, "steps": 3, "frozen_steps": 2, "steps_per_epoch": 2}
     fn_args = _fn_args(tmp_path, settings)
     segmenter.run_fn(fn_args)
     assert [(epoch["step"], epoch["encoder"]) for epoch in _history(fn_args)] == [(2, "frozen"), (3, "tuned")]
+    _, encoder, start = networks[0]
+    assert encoder.trainable_weights
+    # Only the third step moved the encoder, by at most Adam's rate with its warm-up.
+    moved = np.abs(np.array(encoder.weights[0]) - start).max()
+    assert moved < 3e-4
 
 
 def test_training_stops_when_patience_or_time_runs_out(tmp_path: Path) -> None:
