@@ -152,18 +152,6 @@ def test_an_edited_loss_reruns_the_segmenter_and_what_follows(first_run, data, t
     assert len(stages) == STAGES
 
 
-def test_a_changed_image_is_ingested_anew(first_run, data, tmp_path):
-    root, _ = first_run
-    changed = tmp_path / "data"
-    shutil.copytree(data, changed)
-    image = sorted((changed / "images").iterdir())[0]
-    output = _call(_run_arguments(data, root))
-    assert _stage_lines(output)["ShipExampleGen"] == "cached"
-    image.touch()
-    output = _call(_run_arguments(changed, root))
-    assert _stage_lines(output)["ShipExampleGen"] == "done"
-
-
 def test_ctrl_c_leaves_a_root_that_the_next_run_goes_on_from(data, tmp_path):
     command, options = _ships(*_run_arguments(data, tmp_path))
     with subprocess.Popen(

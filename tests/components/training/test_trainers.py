@@ -15,7 +15,7 @@ from components.errors import SettingsError, TrainingError
 from components.progress import LOGGER, Progress
 from components.training import classifier, segmenter
 from components.training.losses import LOSSES
-from components.training.networks.registry import SEGMENTERS
+from components.training.networks.registry import CLASSIFIERS, SEGMENTERS
 
 SEGMENTER = {
     "architecture": "plain",
@@ -33,6 +33,20 @@ CLASSIFIER = {
     "steps_per_epoch": 20,
     "learning_rate": 0.003,
 }
+
+
+@pytest.fixture
+def one_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both "plain" networks become one convolution, where a test is not about what they learn."""
+
+    def segments(_: object) -> keras.Model:
+        return keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(1, 3, padding="same")])
+
+    def classifies(_: object) -> keras.Model:
+        return keras.Sequential([segments(_), keras.layers.GlobalAveragePooling2D()])
+
+    monkeypatch.setitem(SEGMENTERS, "plain", segments)
+    monkeypatch.setitem(CLASSIFIERS, "plain", classifies)
 
 
 def _fn_args(folder: Path, settings: dict[str, Any]) -> FnArgs:
@@ -113,19 +127,21 @@ def test_encoder_thaws_after_its_frozen_steps(tmp_path: Path, monkeypatch: pytes
     assert moved < 3e-4
 
 
-def test_training_stops_when_patience_or_time_runs_out(tmp_path: Path) -> None:
+def test_training_stops_when_patience_or_time_runs_out(tmp_path: Path, one_convolution: None) -> None:
     # With a rate of almost nothing no epoch is better than the first by more than noise.
     frozen = {**CLASSIFIER, "learning_rate": 1e-12, "augment": False, "patience": 1, "steps_per_epoch": 1}
     fn_args = _fn_args(tmp_path / "patience", frozen)
     classifier.run_fn(fn_args)
     assert len(_history(fn_args)) < 40
-    hasty = {**SEGMENTER, "batch_norm": False, "max_minutes": 1e-6, "steps_per_epoch": 2}
+    hasty = {**SEGMENTER, "max_minutes": 1e-6, "steps_per_epoch": 2}
     fn_args = _fn_args(tmp_path / "time", hasty)
     segmenter.run_fn(fn_args)
     assert [epoch["step"] for epoch in _history(fn_args)] == [2]
 
 
-def test_diverged_training_leaves_no_candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_diverged_training_leaves_no_candidate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_convolution: None
+) -> None:
     monkeypatch.setitem(LOSSES, "bce", lambda masks, logits: keras.ops.mean(logits) * np.nan)
     fn_args = _fn_args(tmp_path, {**SEGMENTER, "loss": "bce"})
     with pytest.raises(
@@ -148,11 +164,7 @@ def test_faults_are_named_before_training(tmp_path: Path) -> None:
         classifier.run_fn(fn_args)
 
 
-def test_a_new_network_needs_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def one_convolution(_: object) -> keras.Model:
-        return keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(1, 3, padding="same")])
-
-    monkeypatch.setitem(SEGMENTERS, "plain", one_convolution)
+def test_a_new_network_needs_one_line(tmp_path: Path, one_convolution: None) -> None:
     fn_args = _fn_args(tmp_path, {**SEGMENTER, "steps": 1})
     segmenter.run_fn(fn_args)
     assert (Path(fn_args.serving_model_dir) / "model.keras").exists()
