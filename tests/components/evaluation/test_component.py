@@ -1,10 +1,11 @@
-"""A real Evaluator run; in the detector's place stands a SavedModel that reads its counts from the Example."""
+"""Real Evaluator runs; the detector is a SavedModel that reads its counts from the Example."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from example_files import write_examples
 from google.protobuf import json_format
-from tfx.types import artifact_utils, standard_artifacts
+from tfx.types import standard_artifacts
 from tfx.utils import json_utils
 
 from components.evaluation.component import Executor
@@ -13,10 +14,8 @@ from components.evaluation.metrics import dice
 from components.evaluation.names import CASCADE, CLASSIFIER, HEADLINE_DICE, HEADLINE_DICE_SHIPS, SEGMENTER
 from components.evaluation.results import read_evaluation
 from components.evaluation.settings import EvaluationSettings
-from components.examples import HAS_SHIP, SHIP_COUNT, SHIP_GROUP, ship_group, split_name
-from components.tfrecords import frame, split_folder
+from components.examples import HAS_SHIP, SHIP_GROUP, ship_group, split_name
 
-RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
 TEST_SPLITS = ["test_ships", "test_empty"]
 # tp, fp, fn of the segmenter, the number of ships, and the classifier's probability; one row an image.
 IMAGES = np.array(
@@ -56,34 +55,19 @@ def _save(folder, missed):
     return artifact
 
 
-def _write_examples(folder, rows):
-    artifact = standard_artifacts.Examples()
-    artifact.uri = str(folder)
-    artifact.split_names = artifact_utils.encode_split_names(TEST_SPLITS)
-    for split in TEST_SPLITS:
-        records = []
-        for row in rows:
-            ships = int(row[3])
-            if split_name("test", ships) != split:
-                continue
-            features = {
-                "counts": tf.train.Feature(float_list=tf.train.FloatList(value=row)),
-                SHIP_COUNT: tf.train.Feature(int64_list=tf.train.Int64List(value=[ships])),
-                HAS_SHIP: tf.train.Feature(int64_list=tf.train.Int64List(value=[int(ships > 0)])),
-                SHIP_GROUP: tf.train.Feature(
-                    bytes_list=tf.train.BytesList(value=[ship_group(ships).encode()])
-                ),
-                "Source": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"airbus"])),
-            }
-            example = tf.train.Example(features=tf.train.Features(feature=features))
-            records.append(frame(example.SerializeToString()))
-        file = split_folder(str(folder), split) + "/data_tfrecord-00000-of-00001.gz"
-        tf.io.gfile.makedirs(split_folder(str(folder), split))
-        with tf.io.gfile.GFile(file, "wb") as target:
-            import gzip
-
-            target.write(gzip.compress(b"".join(records)))
-    return artifact
+def _examples(rows):
+    splits = {split: [] for split in TEST_SPLITS}
+    for row in rows:
+        ships = int(row[3])
+        features = {
+            "counts": tf.train.Feature(float_list=tf.train.FloatList(value=row)),
+            HAS_SHIP: tf.train.Feature(int64_list=tf.train.Int64List(value=[int(ships > 0)])),
+            SHIP_GROUP: tf.train.Feature(bytes_list=tf.train.BytesList(value=[ship_group(ships).encode()])),
+            "Source": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"airbus"])),
+        }
+        example = tf.train.Example(features=tf.train.Features(feature=features))
+        splits[split_name("test", ships)].append(example.SerializeToString())
+    return splits
 
 
 def _evaluate(folder, settings, missed=0.0, baseline_missed=None, rows=IMAGES):
@@ -95,11 +79,8 @@ def _evaluate(folder, settings, missed=0.0, baseline_missed=None, rows=IMAGES):
         baseline = _save(folder / "baseline", baseline_missed)
     candidate = _save(folder / "candidate", missed)
     candidate.id = 1
-    examples = _write_examples(folder / "examples", rows)
-    executor = Executor(
-        Executor.Context(beam_pipeline_args=[RUNNER], tmp_dir=str(folder / "tmp"), unique_id="1")
-    )
-    executor.Do(
+    examples = write_examples(folder / "examples", _examples(rows))
+    Executor().Do(
         {"examples": [examples], "model": [candidate], "baseline_model": [baseline]},
         {"evaluation": [evaluation], "blessing": [blessing]},
         {

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from example_files import write_examples
 from tfx.components.util import examples_utils
-from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.examples import SPLITS
@@ -17,31 +17,19 @@ from components.image_screener.settings import ScreeningSettings
 from components.tfrecords import frame, read_records
 from schemas import SHIP_IMAGES
 
-RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
-
 
 class Screened:
     """What a run of the executor on a folder left behind."""
 
     def __init__(self, folder: Path, records: dict[str, list[bytes]], settings: ScreeningSettings) -> None:
-        raw, clean, quarantine = (standard_artifacts.Examples() for _ in range(3))
-        raw.uri, clean.uri, quarantine.uri = (str(folder / name) for name in ("raw", "clean", "quarantine"))
-        raw.split_names = artifact_utils.encode_split_names(list(SPLITS))
-        for split in SPLITS:
-            path = folder / "raw" / f"Split-{split}"
-            path.mkdir(parents=True)
-            options = tf.io.TFRecordOptions(compression_type="GZIP")
-            with tf.io.TFRecordWriter(str(path / "data_tfrecord-00000-of-00001.gz"), options) as writer:
-                for record in records.get(split, []):
-                    writer.write(record)
+        raw = write_examples(folder / "raw", {split: records.get(split, []) for split in SPLITS})
+        clean, quarantine = standard_artifacts.Examples(), standard_artifacts.Examples()
+        clean.uri, quarantine.uri = str(folder / "clean"), str(folder / "quarantine")
         schema = standard_artifacts.Schema()
         schema.uri = str(folder / "schema")
         Path(schema.uri).mkdir()
         shutil.copy(SHIP_IMAGES, folder / "schema" / "schema.pbtxt")
-        context = base_beam_executor.BaseBeamExecutor.Context(
-            beam_pipeline_args=[RUNNER], tmp_dir=str(folder / "tmp"), unique_id="1"
-        )
-        Executor(context).Do(
+        Executor().Do(
             {"raw_examples": [raw], "schema": [schema]},
             {"examples": [clean], "quarantine": [quarantine]},
             {"settings": settings.model_dump_json()},

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from brightness_networks import CLASSIFIER_PX, classifier, encoded, example, scene, segmenter
-from tfx.types import artifact_utils, standard_artifacts
+from example_files import write_examples
+from tfx.types import standard_artifacts
 from tfx.types.channel import Channel
 from tfx.utils import path_utils
 
@@ -43,20 +44,6 @@ def records(ships: int, empties: int) -> dict[str, list[bytes]]:
     }
 
 
-def examples(folder: Path, splits: dict[str, list[bytes]]) -> Any:
-    artifact = standard_artifacts.Examples()
-    artifact.uri = str(folder)
-    artifact.split_names = artifact_utils.encode_split_names(sorted(splits))
-    for split, serialized in splits.items():
-        path = folder / f"Split-{split}"
-        path.mkdir(parents=True)
-        options = tf.io.TFRecordOptions(compression_type="GZIP")
-        with tf.io.TFRecordWriter(str(path / "data_tfrecord-00000-of-00001.gz"), options) as writer:
-            for record in serialized:
-                writer.write(record)
-    return artifact
-
-
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Any]:
     def execute(splits: dict[str, list[bytes]], **settings: Any) -> tuple[Path, dict[str, Any]]:
@@ -68,7 +55,7 @@ def run(tmp_path: Path) -> Iterator[Any]:
                     trained(tmp_path / "classifier", classifier(open_size=True), input_px=CLASSIFIER_PX)
                 ],
                 "segmenter": [trained(tmp_path / "segmenter", segmenter())],
-                "examples": [examples(tmp_path / "examples", splits)],
+                "examples": [write_examples(tmp_path / "examples", splits)],
             },
             {"model": [model]},
             {

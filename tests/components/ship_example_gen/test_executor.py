@@ -6,10 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import apache_beam as beam
 import pytest
 import tensorflow as tf
-from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.examples import SPLITS
@@ -21,7 +19,6 @@ from components.ship_example_gen.settings import IngestionSettings
 from components.tfrecords import read_records
 
 EDGE_PX = 48
-RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
 
 
 class Outcome:
@@ -31,11 +28,7 @@ class Outcome:
         self.artifact, report = standard_artifacts.Examples(), LabelReport()
         self.artifact.uri, report.uri = str(folder / "examples"), str(folder / "report")
         component = ShipExampleGen(*data_set.paths, settings=settings)
-        # A pipeline of our own: from plain arguments TFX would first pack itself for remote workers (3 s).
-        context = base_beam_executor.BaseBeamExecutor.Context(
-            make_beam_pipeline_fn=lambda: beam.Pipeline(argv=[RUNNER])
-        )
-        Executor(context).Do(
+        Executor().Do(
             {}, {"examples": [self.artifact], "label_report": [report]}, component.spec.exec_properties
         )
         self.by_split = {

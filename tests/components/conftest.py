@@ -1,0 +1,11 @@
+import pytest
+from apache_beam.options.pipeline_options import StandardOptions
+
+
+@pytest.fixture(scope="session", autouse=True)
+def beam_in_process():
+    """Beam stages run in the test's process, as they do in a local run (see pipeline.local)."""
+    with pytest.MonkeyPatch.context() as patch:
+        in_process = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
+        patch.setattr(StandardOptions, "DEFAULT_RUNNER", in_process)
+        yield

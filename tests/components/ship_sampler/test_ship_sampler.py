@@ -1,0 +1,50 @@
+"""The ShipSampler on real record files."""
+
+import tensorflow as tf
+from example_files import write_examples
+from tfx.types import artifact_utils, standard_artifacts
+
+from components.examples import IMAGE_ID, SHIP_GROUP, SPLITS, ship_group, split_name
+from components.ship_sampler.component import SAMPLED_SPLITS, Executor
+from components.ship_sampler.settings import SamplingSettings
+from components.tfrecords import read_records
+
+
+def _example(image_id, ships):
+    texts = {IMAGE_ID: image_id, SHIP_GROUP: ship_group(ships), "image": "bytes as found"}
+    features = {
+        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode()]))
+        for name, text in texts.items()
+    }
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(
+        deterministic=True
+    )
+
+
+def test_drawn_images_are_copied_as_they_are_and_test_splits_are_left_out(tmp_path):
+    written = {split: [] for split in SPLITS}
+    for role in ("train", "eval", "test"):
+        for ships in (0, 1, 9):
+            records = [_example(f"{role}-{ships}-{number}.jpg", ships) for number in range(6)]
+            written[split_name(role, ships)] += records
+    source, sampled = write_examples(tmp_path / "source", written), standard_artifacts.Examples()
+    sampled.uri = str(tmp_path / "sampled")
+
+    settings = SamplingSettings(strategy="balanced", empties=2, per_group=3, eval_images=5)
+    Executor().Do(
+        {"examples": [source]},
+        {"sampled_examples": [sampled]},
+        {"settings": settings.model_dump_json(), "code_digest": ""},
+    )
+
+    assert artifact_utils.decode_split_names(sampled.split_names) == list(SAMPLED_SPLITS)
+    found = {split: list(read_records(sampled.uri, split)) for split in SAMPLED_SPLITS}
+    assert {split: len(records) for split, records in found.items()} == {
+        "train_ships": 6,
+        "train_empty": 2,
+        "eval_ships": 5,
+        "eval_empty": 5,
+    }
+    for split, records in found.items():
+        assert set(records) <= set(written[split])
+        assert len(set(records)) == len(records)
