@@ -64,6 +64,11 @@ class Meter:
             self._last_told = now
         self._tell(finished=False)
 
+    def expect(self, total: int) -> None:
+        """Correct the number of units in all, when it turns out to be another."""
+        with self._lock:
+            self._total = total
+
     def close(self) -> None:
         """Tell the final count."""
         self._tell(finished=True)

@@ -15,7 +15,7 @@ from pipeline.stages import LOGGER as STAGE_LOGGER
 from pipeline.stages import StageEvent
 
 # Without a terminal nothing is redrawn, so a line is worth its place only now and then.
-_LINE_INTERVAL_S = 15.0
+_LINE_INTERVAL_S = 30.0
 
 
 class ProgressDisplay(logging.Handler):

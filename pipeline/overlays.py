@@ -91,7 +91,7 @@ def _predict(detect: tf.types.experimental.ConcreteFunction, record: bytes) -> _
 def _draw(prediction: _Prediction, height_px: int) -> np.ndarray:
     """The image at a height, uint8 BGR, with outlines drawn after scaling so that they stay visible."""
     scale = height_px / prediction.image.shape[0]
-    picture = cv2.resize(prediction.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    picture: np.ndarray = cv2.resize(prediction.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     for mask, colour in ((prediction.truth, _TRUTH_COLOUR), (prediction.mask, _PREDICTION_COLOUR)):
         # Around the mask rather than on it, so that the outline does not hide a small ship.
         grown = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))

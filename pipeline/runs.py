@@ -1,6 +1,5 @@
 """What ML Metadata knows of the runs under a root."""
 
-import datetime
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,14 +31,12 @@ class Run:
     """A run of the pipeline.
 
     Attributes:
-        run_id: its id; sorts by time.
-        started: local time of the first stage's start.
+        run_id: local time of its start; ids sort by time.
         stages: by node id, in order of their start.
         alive: whether it may still be running.
     """
 
     run_id: str
-    started: datetime.datetime
     stages: dict[str, StageRun] = field(default_factory=dict)
     alive: bool = False
 
@@ -106,9 +103,7 @@ def _read_run(store: metadata_store.MetadataStore, context: metadata_store_pb2.C
     stages = {}
     for execution in executions:
         stages[_node_id(store, execution)] = StageRun(_state(execution), _outputs(store, execution))
-    started_ms = executions[0].create_time_since_epoch if executions else context.create_time_since_epoch
-    started = datetime.datetime.fromtimestamp(started_ms / 1000)
-    return Run(context.name.removeprefix(f"{PIPELINE_NAME}."), started, stages, alive)
+    return Run(context.name.removeprefix(f"{PIPELINE_NAME}."), stages, alive)
 
 
 def _node_id(store: metadata_store.MetadataStore, execution: metadata_store_pb2.Execution) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from rich import box
 from rich.table import Table
 
 from components.evaluation.names import (
@@ -57,21 +58,18 @@ def slice_label(part: Slice) -> str:
 
 def runs_table(runs: Iterable[Run]) -> Table:
     """Runs with state, headline dice, verdict and pushed version."""
-    table = Table()
-    for column in ("run", "started", "state", "stages", "cached"):
-        table.add_column(column)
-    table.add_column("dice, ships", justify="right")
-    table.add_column("dice, all", justify="right")
-    table.add_column("AUC", justify="right")
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("run", "state"):
+        table.add_column(column, no_wrap=True)
+    for column in ("cached", "dice ships", "dice", "AUC"):
+        table.add_column(column, justify="right")
     table.add_column("blessed")
-    table.add_column("pushed version")
+    table.add_column("pushed", no_wrap=True)
     for run in runs:
         table.add_row(
             run.run_id,
-            f"{run.started:%Y-%m-%d %H:%M}",
             run.state,
-            str(len(run.stages)),
-            str(run.cached),
+            f"{run.cached}/{len(run.stages)}",
             _number(run.headline(HEADLINE_DICE_SHIPS)),
             _number(run.headline(HEADLINE_DICE)),
             _number(run.headline(HEADLINE_AUC)),

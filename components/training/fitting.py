@@ -152,6 +152,7 @@ class _Watch(keras.callbacks.Callback):
         if self.step > self._pace_step:
             step_s = (now - self._pace_started) / (self.step - self._pace_step)
             self.course = self.course.replanned(self.step, now - self._started, step_s)
+            self._meter.expect(self.course.steps)
         self._pace_step, self._pace_started = self.step, now
         if self._stale_epochs >= self.course.settings.patience:
             self.finished = True
