@@ -7,9 +7,11 @@ from rich.table import Table
 
 from components.evaluation.names import (
     CASCADE,
+    DICE,
     HEADLINE_AUC,
     HEADLINE_DICE,
     HEADLINE_DICE_SHIPS,
+    PIXEL_DICE,
     SEGMENTER,
 )
 from components.evaluation.slices import Evaluation, Figure, Slice
@@ -30,13 +32,13 @@ def dice_table(evaluation: Evaluation) -> Table:
         row = [
             slice_label(part),
             str(part.images),
-            _interval(part.figures.get((CASCADE, "dice"))),
-            _number(part.value(SEGMENTER, "dice")),
-            _number(part.value(CASCADE, "pixel_dice")),
+            _interval(part.figures.get((CASCADE, DICE))),
+            _number(part.value(SEGMENTER, DICE)),
+            _number(part.value(CASCADE, PIXEL_DICE)),
         ]
         if baselines:
             other = baselines.get(tuple(part.features.items()))
-            row.append(_number(other.value(CASCADE, "dice") if other else None))
+            row.append(_number(other.value(CASCADE, DICE) if other else None))
         table.add_row(
             *row, end_section=set(part.features) <= {HAS_SHIP} and bool(part.features.get(HAS_SHIP))
         )
@@ -88,5 +90,5 @@ def _interval(figure: Figure | None) -> str:
         return ""
     if figure.lower is None or figure.upper is None:
         return f"{figure.value:.3f}"
-    # TFMA's intervals are symmetric, so one number says it.
+    # The intervals are symmetric, so one number says it.
     return f"{figure.value:.3f} ±{(figure.upper - figure.lower) / 2:.2f}"

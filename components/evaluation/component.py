@@ -13,6 +13,7 @@ from components.evaluation.config import eval_config
 from components.evaluation.names import (
     CASCADE,
     CLASSIFIER,
+    DICE,
     HEADLINE_AUC,
     HEADLINE_DICE,
     HEADLINE_DICE_SHIPS,
@@ -70,12 +71,12 @@ def headline(slices: list[Slice]) -> dict[str, float]:
     figures = {}
     for part in slices:
         if part.matches({}):
-            figures[HEADLINE_DICE] = part.value(CASCADE, "dice")
+            figures[HEADLINE_DICE] = part.value(CASCADE, DICE)
             figures[HEADLINE_AUC] = part.value(CLASSIFIER, "auc")
             figures[HEADLINE_IMAGES] = part.value(CLASSIFIER, "example_count")
         elif part.matches({HAS_SHIP: "1"}):
-            figures[HEADLINE_DICE_SHIPS] = part.value(CASCADE, "dice")
-            figures[HEADLINE_SEGMENTER_DICE_SHIPS] = part.value(SEGMENTER, "dice")
+            figures[HEADLINE_DICE_SHIPS] = part.value(CASCADE, DICE)
+            figures[HEADLINE_SEGMENTER_DICE_SHIPS] = part.value(SEGMENTER, DICE)
     return {name: value for name, value in figures.items() if value is not None}
 
 

@@ -83,4 +83,5 @@ def _dice_metrics(judged_by: EvaluationSettings | None = None) -> list[config_pb
                 ),
             )
         )
-    return [dice, config_pb2.MetricConfig(class_name="PixelDice", module=module)]
+    others = ("DiceStandardError", "PixelDice")
+    return [dice, *(config_pb2.MetricConfig(class_name=name, module=module) for name in others)]

@@ -5,17 +5,21 @@ mask on the full-resolution image; nothing else of an image travels through Beam
 choice here: TFMA cannot run those of Keras 3.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import apache_beam as beam
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
+from components.evaluation.names import DICE, DICE_STANDARD_ERROR, PIXEL_DICE
+
 
 class PixelSums(NamedTuple):
-    """What a slice adds up to: summed per-image dice, pixels, and the number of images."""
+    """What a slice adds up to: per-image dice and its square, pixels, and the number of images."""
 
     dice: float = 0.0
+    dice_squared: float = 0.0
     tp: float = 0.0
     fp: float = 0.0
     fn: float = 0.0
@@ -57,9 +61,9 @@ class _PixelCombiner(beam.CombineFn):
         ):
             images = float(weight.reshape(-1)[0])
             tp, fp, fn = (float(count) for count in counts.reshape(-1))
-            sums = sums.plus(
-                PixelSums(images * dice(tp, fp, fn), images * tp, images * fp, images * fn, images)
-            )
+            one = dice(tp, fp, fn)
+            image = PixelSums(one, one**2, tp, fp, fn, 1.0)
+            sums = sums.plus(PixelSums(*(images * number for number in image)))
         return sums
 
     def merge_accumulators(self, accumulators: Iterable[PixelSums]) -> PixelSums:
@@ -80,6 +84,15 @@ class _PixelCombiner(beam.CombineFn):
 class _MeanDiceCombiner(_PixelCombiner):
     def figure(self, sums: PixelSums) -> float:
         return sums.dice / sums.images
+
+
+class _DiceErrorCombiner(_PixelCombiner):
+    def figure(self, sums: PixelSums) -> float:
+        if sums.images < 2:
+            return float("nan")
+        # The sum of squared deviations can fall below 0 by rounding, where all images score alike.
+        deviations = max(sums.dice_squared - sums.dice**2 / sums.images, 0.0)
+        return math.sqrt(deviations / (sums.images - 1) / sums.images)
 
 
 class _PixelDiceCombiner(_PixelCombiner):
@@ -105,16 +118,27 @@ def _computations_with(combiner: type[_PixelCombiner]) -> Any:
 class MeanDice(metric_types.Metric):
     """Mean over images of the hard dice, in 0-1."""
 
-    def __init__(self, name: str = "dice") -> None:
+    def __init__(self, name: str = DICE) -> None:
         super().__init__(_computations_with(_MeanDiceCombiner), name=name)
+
+
+class DiceStandardError(metric_types.Metric):
+    """Standard error of MeanDice over the images of a slice: s / sqrt(n), s with n - 1; NaN for one image.
+
+    Its 95 % interval costs nothing beside TFMA's resampling, which runs every metric 20 times more.
+    """
+
+    def __init__(self, name: str = DICE_STANDARD_ERROR) -> None:
+        super().__init__(_computations_with(_DiceErrorCombiner), name=name)
 
 
 class PixelDice(metric_types.Metric):
     """Dice of the summed pixel counts of all images, in 0-1; large ships weigh more than in MeanDice."""
 
-    def __init__(self, name: str = "pixel_dice") -> None:
+    def __init__(self, name: str = PIXEL_DICE) -> None:
         super().__init__(_computations_with(_PixelDiceCombiner), name=name)
 
 
 metric_types.register_metric(MeanDice)
+metric_types.register_metric(DiceStandardError)
 metric_types.register_metric(PixelDice)

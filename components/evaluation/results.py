@@ -5,9 +5,12 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 
-from components.evaluation.names import BASELINE, CANDIDATE
+from components.evaluation.names import BASELINE, CANDIDATE, DICE, DICE_STANDARD_ERROR
 from components.evaluation.slices import Evaluation, Figure, Slice
 from components.examples import HAS_SHIP, SHIP_GROUP, SHIP_GROUPS
+
+# 95 % of a normal distribution lie within so many standard deviations.
+_NORMAL_95 = 1.96
 
 
 def read_evaluation(uri: str) -> Evaluation:
@@ -26,7 +29,19 @@ def read_evaluation(uri: str) -> Evaluation:
                     tuple(sorted(features.items())), Slice(features)
                 )
                 part.figures[item.key.output_name, item.key.name] = figure
+    for parts in slices.values():
+        for part in parts.values():
+            _add_dice_intervals(part)
     return Evaluation(*(sorted(slices[name].values(), key=_reading_order) for name in (CANDIDATE, BASELINE)))
+
+
+def _add_dice_intervals(part: Slice) -> None:
+    """Give each dice without an interval of TFMA's resampling that of its standard error."""
+    for (head, metric), figure in list(part.figures.items()):
+        error = part.value(head, DICE_STANDARD_ERROR)
+        if metric == DICE and figure.lower is None and error is not None:
+            reach = _NORMAL_95 * error
+            part.figures[head, metric] = Figure(figure.value, figure.value - reach, figure.value + reach)
 
 
 def _feature_text(key: Any) -> str:

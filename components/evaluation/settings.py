@@ -23,7 +23,9 @@ class EvaluationSettings(BaseModel):
         description="By so much the dice on images with ships may lie under that of the latest pushed model.",
     )
     confidence_intervals: Literal["none", "jackknife", "bootstrap"] = Field(
-        "jackknife", description="How TFMA makes its 95 % confidence intervals."
+        "none",
+        description="Resampling by which TFMA gives every metric a 95 % interval; it takes a minute or more. "
+        "With none, dice still has the interval of its standard error.",
     )
     slice_columns: tuple[str, ...] | None = Field(
         None, description="Columns of scenes.csv by which the metrics are sliced; null: all further ones."

@@ -34,7 +34,6 @@ QUICK = {
     "segmenter.frozen_steps": 0,
     "evaluation.min_dice_ships": 0.0,
     "evaluation.max_dice_drop": 1.0,
-    "evaluation.confidence_intervals": "none",
 }
 STAGES = 13
 

@@ -130,10 +130,29 @@ def test_the_classifier_is_judged_against_ship_or_no_ship(first):
     assert overall.value(CLASSIFIER, "precision") == pytest.approx(3 / 4)
 
 
-def test_intervals_hold_the_value(first):
+def test_the_interval_of_dice_is_that_of_its_standard_error(first):
     figure = first[2].candidate[0].figures[CASCADE, "dice"]
-    assert figure.lower is not None
-    assert figure.lower < figure.value < figure.upper
+    scores = [dice(*row[:3]) for row in IMAGES.astype(float)]
+    reach = 1.96 * np.std(scores, ddof=1) / np.sqrt(len(scores))
+    assert figure.lower == pytest.approx(np.mean(scores) - reach, abs=1e-6)
+    assert figure.upper == pytest.approx(np.mean(scores) + reach, abs=1e-6)
+
+
+def test_a_slice_of_one_image_has_no_interval(first):
+    part = next(part for part in first[2].candidate if part.matches({SHIP_GROUP: "3-4"}))
+    assert part.images == 1
+    assert part.figures[CASCADE, "dice"].lower is None
+
+
+@pytest.mark.e2e
+def test_resampling_gives_every_metric_an_interval(tmp_path):
+    settings = EvaluationSettings(confidence_intervals="bootstrap")
+    _, _, result = _evaluate(tmp_path, settings)
+    for figure in (
+        result.candidate[0].figures[CASCADE, "pixel_dice"],
+        result.candidate[0].figures[CLASSIFIER, "auc"],
+    ):
+        assert figure.lower < figure.value < figure.upper
 
 
 def test_slices_come_in_reading_order(first):
@@ -152,14 +171,14 @@ def test_a_first_model_over_the_threshold_is_blessed_and_has_a_headline(first):
 
 
 def test_a_model_under_the_threshold_is_not_blessed(tmp_path):
-    settings = EvaluationSettings(min_dice_ships=0.9, confidence_intervals="none")
+    settings = EvaluationSettings(min_dice_ships=0.9)
     _, blessing, _ = _evaluate(tmp_path, settings)
     assert blessing.get_int_custom_property("blessed") == 0
 
 
 @pytest.mark.parametrize(("missed", "blessed"), [(0.0, 1), (0.3, 0)])
 def test_a_model_worse_than_the_pushed_one_is_not_blessed(tmp_path, missed, blessed):
-    settings = EvaluationSettings(min_dice_ships=0.1, confidence_intervals="none")
+    settings = EvaluationSettings(min_dice_ships=0.1)
     _, blessing, result = _evaluate(tmp_path, settings, missed=missed, baseline_missed=0.0)
     assert blessing.get_int_custom_property("blessed") == blessed
     assert len(result.baseline) == len(result.candidate)
@@ -167,6 +186,6 @@ def test_a_model_worse_than_the_pushed_one_is_not_blessed(tmp_path, missed, bles
 
 
 def test_without_ship_images_nothing_is_blessed(tmp_path):
-    settings = EvaluationSettings(min_dice_ships=0.0, confidence_intervals="none")
+    settings = EvaluationSettings(min_dice_ships=0.0)
     _, blessing, _ = _evaluate(tmp_path, settings, rows=IMAGES[IMAGES[:, 3] == 0])
     assert blessing.get_int_custom_property("blessed") == 0

@@ -12,4 +12,5 @@ def test_dice_of_pixel_counts(counts, expected):
 
 
 def test_sums_add_up_field_by_field():
-    assert PixelSums(1, 2, 3, 4, 5).plus(PixelSums(10, 20, 30, 40, 50)) == PixelSums(11, 22, 33, 44, 55)
+    total = PixelSums(1, 2, 3, 4, 5, 6).plus(PixelSums(10, 20, 30, 40, 50, 60))
+    assert total == PixelSums(11, 22, 33, 44, 55, 66)
