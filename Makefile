@@ -14,7 +14,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c '
 # uv from PATH if it is there and works, else the one installed into the environment.
 UV = $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(BIN)/uv)
 
-.PHONY: help venv demo test test-unit test-e2e lint types format lock clean
+.PHONY: help venv demo test test-unit test-slow lint types format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,13 +35,13 @@ $(READY): $(LOCK) pyproject.toml
 demo: $(READY) ## Run the whole pipeline on generated images (into build/demo)
 	@$(BIN)/ships demo --root $(DEMO_ROOT) $(ARGS)
 
-test: test-unit test-e2e ## Run all tests
+test: test-unit test-slow ## Run all tests
 
 test-unit: $(READY) ## Run the unit tests (under two minutes)
-	@$(BIN)/python -m pytest -m "not e2e" $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
 
-test-e2e: $(READY) ## Run the end-to-end tests (the whole pipeline on tiny data)
-	@$(BIN)/python -m pytest -m e2e $(ARGS)
+test-slow: $(READY) ## Run the end-to-end tests: the whole pipeline on tiny data, several times
+	@$(BIN)/python -m pytest -m slow $(ARGS)
 
 lint: $(READY) ## Check style
 	@$(BIN)/ruff check $(PACKAGES)

@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.demo.dataset import generate
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Few steps of small networks: what is tested is the way of the data, not what is learned.

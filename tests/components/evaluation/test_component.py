@@ -144,7 +144,7 @@ def test_a_slice_of_one_image_has_no_interval(first):
     assert part.figures[CASCADE, "dice"].lower is None
 
 
-@pytest.mark.e2e
+@pytest.mark.slow
 def test_resampling_gives_every_metric_an_interval(tmp_path):
     settings = EvaluationSettings(confidence_intervals="bootstrap")
     _, _, result = _evaluate(tmp_path, settings)

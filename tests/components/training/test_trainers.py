@@ -63,6 +63,7 @@ def _history(fn_args: FnArgs) -> list[dict[str, Any]]:
     return json.loads((Path(fn_args.serving_model_dir) / "history.json").read_text())["epochs"]
 
 
+@pytest.mark.slow
 def test_segmenter_learns_an_easy_sea(tmp_path: Path) -> None:
     fn_args = _fn_args(tmp_path, SEGMENTER)
     told: list[Progress] = []
@@ -96,6 +97,7 @@ def test_segmenter_learns_an_easy_sea(tmp_path: Path) -> None:
     assert logits[mask > 0].mean() > logits[mask == 0].mean()
 
 
+@pytest.mark.slow
 def test_classifier_learns_an_easy_sea(tmp_path: Path) -> None:
     fn_args = _fn_args(tmp_path, CLASSIFIER)
     classifier.run_fn(fn_args)
