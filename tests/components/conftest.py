@@ -5,7 +5,7 @@ from apache_beam.options.pipeline_options import StandardOptions
 
 @pytest.fixture(scope="session", autouse=True)
 def beam_in_process():
-    """Beam stages run in the test's process, as they do in a local run (see pipeline.local), and can be heard."""
+    """Beam stages run in the test's process, as in a local run (see pipeline.local), and can be heard."""
     with pytest.MonkeyPatch.context() as patch:
         in_process = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
         patch.setattr(StandardOptions, "DEFAULT_RUNNER", in_process)
