@@ -13,6 +13,7 @@ from tfx.orchestration.beam import beam_dag_runner
 from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
+from components.errors import InputError
 from pipeline.dag import DataSource, create_pipeline
 from pipeline.root import Root
 from pipeline.settings import Settings
@@ -47,17 +48,22 @@ def local_pipeline(source: DataSource, settings: Settings, root: Root) -> tfx.ds
         settings,
         root=str(located.artifacts),
         model_store=str(located.model_store),
-        schema_file=str(_schema_file(source, located)),
+        schema_file=str(_schema_file(settings.screening.schema_file, source, located)),
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(located.metadata)),
         beam_pipeline_args=list(settings.beam.args),
     )
 
 
-def _schema_file(source: DataSource, root: Root) -> Path:
-    """The curated schema; with the slicing columns of the scene table, if it has any."""
-    if not source.columns:
-        return SHIP_IMAGES
-    text = with_columns(SHIP_IMAGES.read_text(encoding="utf-8"), source.columns)
+def _schema_file(own: str, source: DataSource, root: Root) -> Path:
+    """A copy of the schema with the slicing columns of the scene table.
+
+    It lies where its content says, since TFX's cache knows a schema by its path alone.
+    """
+    schema = Path(own).resolve() if own else SHIP_IMAGES
+    try:
+        text = with_columns(schema.read_text(encoding="utf-8"), source.columns)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"screening.schema_file = {own}: cannot be read: {error}") from None
     file = root.path / "schemas" / hashlib.sha256(text.encode()).hexdigest()[:16] / SHIP_IMAGES.name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")

@@ -7,7 +7,6 @@ import numpy as np
 
 from components.training.candidate import save_candidate, settings_of
 from components.training.fitting import Evaluate, fit
-from components.training.losses import bce
 from components.training.networks.registry import CLASSIFIERS
 from components.training.scores import roc_auc
 from components.training.settings import ClassifierSettings
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
 
 STAGE = "Classifier"
+# Keras' own rather than one of `losses`: an edited segmentation loss must not retrain the classifier.
+_LOSS = keras.losses.BinaryCrossentropy(from_logits=True)
 
 
 def run_fn(fn_args: "FnArgs") -> None:
@@ -32,7 +33,7 @@ def run_fn(fn_args: "FnArgs") -> None:
     images = training_images(fn_args.train_files, settings)
     score = score_on(eval_images(fn_args.eval_files, settings), settings.batch_size)
     epochs = fit(
-        STAGE, model, images, loss=bce, evaluate=score, settings=settings, log_dir=fn_args.model_run_dir
+        STAGE, model, images, loss=_LOSS, evaluate=score, settings=settings, log_dir=fn_args.model_run_dir
     )
     save_candidate(model, epochs, settings, fn_args.serving_model_dir)
 
@@ -44,7 +45,7 @@ def score_on(labelled: LabelledImages, batch_size: int) -> Evaluate:
         starts = range(0, len(labelled.images), batch_size)
         batches = [labelled.images[start : start + batch_size].astype(np.float32) for start in starts]
         logits = np.concatenate([np.asarray(model.predict_on_batch(batch)) for batch in batches])
-        loss = float(bce(labelled.labels[:, None].astype(np.float32), logits))
+        loss = float(_LOSS(labelled.labels[:, None].astype(np.float32), logits))
         return {"score": roc_auc(labelled.labels, logits[:, 0]), "loss": loss}
 
     return evaluate

@@ -12,7 +12,6 @@ import tensorflow as tf
 from components.errors import TrainingError
 from components.progress import Meter
 from components.training.course import Course
-from components.training.losses import Loss
 from components.training.networks.efficientnet_lite import set_encoder_training
 from components.training.settings import ScheduleSettings
 
@@ -29,7 +28,7 @@ def fit(
     model: keras.Model,
     batches: tf.data.Dataset,
     *,
-    loss: Loss,
+    loss: Callable[[Any, Any], Any],
     evaluate: Evaluate,
     settings: ScheduleSettings,
     log_dir: str | None = None,

@@ -170,6 +170,7 @@ def test_a_first_model_over_the_threshold_is_blessed_and_has_a_headline(first):
     )
 
 
+@pytest.mark.slow
 def test_a_model_under_the_threshold_is_not_blessed(tmp_path):
     settings = EvaluationSettings(min_dice_ships=0.9)
     _, blessing, _ = _evaluate(tmp_path, settings)
@@ -185,6 +186,7 @@ def test_a_model_worse_than_the_pushed_one_is_not_blessed(tmp_path, missed, bles
     assert result.baseline[0].value(CASCADE, "dice") >= result.candidate[0].value(CASCADE, "dice")
 
 
+@pytest.mark.slow
 def test_without_ship_images_nothing_is_blessed(tmp_path):
     settings = EvaluationSettings(min_dice_ships=0.0)
     _, blessing, _ = _evaluate(tmp_path, settings, rows=IMAGES[IMAGES[:, 3] == 0])
