@@ -68,8 +68,10 @@ def run(inputs: Inputs, settings: Settings, root: Root, console: Console, verbos
         (folder / "settings.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
         log = folder / "log.txt"
         if not verbose:
+            # Asked before the redirection, after which standard error is a file.
+            is_terminal, width = console.is_terminal, console.width
             terminal = stack.enter_context(libraries_into(log))
-            console = Console(file=terminal, force_terminal=console.is_terminal, width=console.width)
+            console = Console(file=terminal, force_terminal=is_terminal, width=width)
         stack.enter_context(_stopping_at_once(console))
         _run_stages(inputs.absolute(), settings, root, run_id=run_id, log=log, console=console)
         console.print(f"Finished in {_duration(time.monotonic() - started)}.", highlight=False)
