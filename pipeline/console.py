@@ -8,6 +8,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.table import Column
 
 from components.progress import LOGGER as PROGRESS_LOGGER
 from components.progress import Progress
@@ -36,12 +37,16 @@ class ProgressDisplay(logging.Handler):
         self._bars = Bars(
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("[dim]left"),
+            BarColumn(bar_width=20, table_column=Column(min_width=20)),
+            TimeRemainingColumn(compact=True, table_column=Column(min_width=5)),
+            TextColumn(
+                "left, {task.fields[figures]}", table_column=Column(no_wrap=True, overflow="ellipsis")
+            ),
             console=console,
             transient=True,
+            # Else rich would draw what libraries print to Python's streams above the bars.
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._tasks: dict[str, TaskID] = {}
         self._started: dict[str, float] = {}

@@ -80,17 +80,17 @@ def run(inputs: Inputs, settings: Settings, root: Root, console: Console, verbos
 def _run_stages(
     inputs: Inputs, settings: Settings, root: Root, *, run_id: str, log: Path, console: Console
 ) -> None:
-    with console.status("Loading TensorFlow and TFX ..."):
-        # Seconds of imports, so they come after the checks: a wrong path is answered at once.
-        from components.ship_example_gen.listing import data_fingerprint  # noqa: PLC0415
-        from pipeline.dag import DataSource  # noqa: PLC0415
-        from pipeline.local import local_pipeline, run_locally  # noqa: PLC0415
-        from pipeline.results import show_results  # noqa: PLC0415
+    console.print("Loading TensorFlow and TFX ...", style="dim")
+    # Seconds of imports, so they come after the checks: a wrong path is answered at once.
+    from components.ship_example_gen.listing import data_fingerprint  # noqa: PLC0415
+    from pipeline.dag import DataSource  # noqa: PLC0415
+    from pipeline.local import local_pipeline, run_locally  # noqa: PLC0415
+    from pipeline.results import show_results  # noqa: PLC0415
 
-        fingerprint = data_fingerprint(inputs.images, inputs.labels, inputs.scenes)
-        columns = read_scenes(inputs.scenes).extra_columns
-        source = DataSource(inputs.images, inputs.labels, inputs.scenes, fingerprint, columns)
-        dag = local_pipeline(source, settings, root)
+    fingerprint = data_fingerprint(inputs.images, inputs.labels, inputs.scenes)
+    columns = read_scenes(inputs.scenes).extra_columns
+    source = DataSource(inputs.images, inputs.labels, inputs.scenes, fingerprint, columns)
+    dag = local_pipeline(source, settings, root)
     console.print(f"Run {run_id} in {root.path} (library log: {log})", highlight=False, soft_wrap=True)
     with ProgressDisplay(console, len(dag.components)) as display:
         try:

@@ -60,12 +60,12 @@ def slice_label(part: Slice) -> str:
 
 def runs_table(runs: Iterable[Run]) -> Table:
     """Runs with state, headline dice, verdict and pushed version."""
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("run", "state"):
         table.add_column(column, no_wrap=True)
     for column in ("cached", "dice ships", "dice", "AUC"):
         table.add_column(column, justify="right")
-    table.add_column("blessed")
+    table.add_column("blessed", no_wrap=True)
     table.add_column("pushed", no_wrap=True)
     for run in runs:
         table.add_row(
