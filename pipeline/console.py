@@ -39,9 +39,7 @@ class ProgressDisplay(logging.Handler):
             TextColumn("{task.description}"),
             BarColumn(bar_width=20, table_column=Column(min_width=20)),
             TimeRemainingColumn(compact=True, table_column=Column(min_width=5)),
-            TextColumn(
-                "left, {task.fields[figures]}", table_column=Column(no_wrap=True, overflow="ellipsis")
-            ),
+            TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=console,
             transient=True,
             # Else rich would draw what libraries print to Python's streams above the bars.
@@ -86,7 +84,7 @@ class ProgressDisplay(logging.Handler):
         self._started.setdefault(stage, time.monotonic())
         task = self._task(stage)
         figures = self._figures(progress)
-        self._bars.update(task, total=progress.total, completed=progress.done, figures=figures)
+        self._bars.update(task, total=progress.total, completed=progress.done, figures=f"left, {figures}")
         if progress.finished and not self._stages:
             self._end(stage, "done", time.monotonic() - self._started[stage])
         elif not self._console.is_terminal and time.monotonic() - self._last_line > _LINE_INTERVAL_S:
