@@ -10,6 +10,7 @@ from tfx.utils import json_utils
 from components.baseline.model_store import holds_model
 from components.code_digest import code_digest
 from components.evaluation.config import eval_config
+from components.evaluation.extractors import CUSTOM_EXTRACTORS
 from components.evaluation.names import (
     CASCADE,
     CLASSIFIER,
@@ -21,10 +22,12 @@ from components.evaluation.names import (
     HEADLINE_SEGMENTER_DICE_SHIPS,
     SEGMENTER,
 )
+from components.evaluation.progress import shown_progress
 from components.evaluation.results import read_evaluation
 from components.evaluation.settings import EvaluationSettings
 from components.evaluation.slices import Slice
 from components.examples import HAS_SHIP
+from components.tfrecords import read_records
 
 
 class ShipEvaluatorSpec(component_spec.ComponentSpec):
@@ -60,7 +63,11 @@ class Executor(tfx_evaluator.Executor):
         if not holds_model(artifact_utils.get_single_uri(inputs["baseline_model"])):
             # TFX drops the thresholds on the change against a baseline when there is no such input.
             del inputs["baseline_model"]
-        super().Do(inputs, output_dict, exec_properties)
+        examples = artifact_utils.get_single_uri(inputs["examples"])
+        splits = json_utils.loads(str(exec_properties["example_splits"]))
+        total = sum(1 for split in splits for _ in read_records(examples, split))
+        with shown_progress("ShipEvaluator", total):
+            super().Do(inputs, output_dict, {**exec_properties, "custom_extractors": CUSTOM_EXTRACTORS})
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
         for name, value in headline(read_evaluation(evaluation.uri).candidate).items():
             evaluation.set_float_custom_property(name, value)

@@ -7,6 +7,7 @@ from example_files import write_examples
 from google.protobuf import json_format
 from tfx.types import standard_artifacts
 from tfx.utils import json_utils
+from told import told_progress
 
 from components.evaluation.component import Executor
 from components.evaluation.config import eval_config
@@ -94,7 +95,10 @@ def _evaluate(folder, settings, missed=0.0, baseline_missed=None, rows=IMAGES):
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
     settings = EvaluationSettings(min_dice_ships=0.5)
-    return _evaluate(tmp_path_factory.mktemp("first"), settings)
+    with told_progress() as told:
+        evaluation, blessing, result = _evaluate(tmp_path_factory.mktemp("first"), settings)
+    assert (told[-1].stage, told[-1].done, told[-1].total) == ("ShipEvaluator", len(IMAGES), len(IMAGES))
+    return evaluation, blessing, result
 
 
 def _numpy_dice(rows):

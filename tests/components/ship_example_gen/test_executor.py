@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
+from told import told_progress
 
 from components.examples import SPLITS
-from components.progress import LOGGER
 from components.ship_example_gen.component import LabelReport, ShipExampleGen
 from components.ship_example_gen.executor import Executor
 from components.ship_example_gen.listing import list_images
@@ -61,12 +61,8 @@ def ingested(tmp_path) -> Callable[..., Outcome]:
 
 
 def test_clean_images(ingested, data_set, ship, caplog):
-    told = []
-    LOGGER.addFilter(lambda record: told.append(record.progress) or True)
-    LOGGER.setLevel("DEBUG")
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO"), told_progress() as told:
         outcome = ingested(data_set)
-    LOGGER.filters.clear()
     assert artifact_utils.decode_split_names(outcome.artifact.split_names) == list(SPLITS)
     assert outcome.artifact.get_string_custom_property("payload_format") == "FORMAT_TF_EXAMPLE"
     assert sum(map(len, outcome.by_split.values())) == len(outcome.examples) == 5

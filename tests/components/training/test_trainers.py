@@ -1,7 +1,6 @@
 """Both `run_fn`s as TFX calls them, on tiny scenes."""
 
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
+from told import told_progress
 from training_records import scene, write_scenes
 
 from components.errors import SettingsError, TrainingError
-from components.progress import LOGGER, Progress
 from components.training import classifier, segmenter
 from components.training.losses import LOSSES
 from components.training.networks.registry import CLASSIFIERS, SEGMENTERS
@@ -66,17 +65,8 @@ def _history(fn_args: FnArgs) -> list[dict[str, Any]]:
 @pytest.mark.slow
 def test_segmenter_learns_an_easy_sea(tmp_path: Path) -> None:
     fn_args = _fn_args(tmp_path, SEGMENTER)
-    told: list[Progress] = []
-    handler = logging.Handler()
-    handler.emit = lambda entry: told.append(entry.progress)
-    level = LOGGER.level
-    LOGGER.addHandler(handler)
-    LOGGER.setLevel(logging.DEBUG)
-    try:
+    with told_progress() as told:
         segmenter.run_fn(fn_args)
-    finally:
-        LOGGER.removeHandler(handler)
-        LOGGER.setLevel(level)
 
     epochs = _history(fn_args)
     assert [epoch["step"] for epoch in epochs] == [20, 40, 45]
