@@ -12,6 +12,7 @@ from components.examples import ENCODED_PIXELS, IMAGE, IMAGE_ID, SHIP_COUNT
 from components.masks.rle import decode as decode_rle
 from components.progress import Meter
 from components.tfrecords import read_records
+from components.training.scores import hard_dice
 
 # BGR, as OpenCV draws.
 _TRUTH_COLOUR = (90, 220, 60)
@@ -76,7 +77,6 @@ def _predict(detect: tf.types.experimental.ConcreteFunction, record: bytes) -> _
     truth = np.zeros(predicted.shape, bool)
     for encoded in feature[ENCODED_PIXELS].bytes_list.value:
         truth |= decode_rle(encoded.decode(), *truth.shape).astype(bool)
-    covered = truth.sum() + predicted.sum()
     return _Prediction(
         image_id=feature[IMAGE_ID].bytes_list.value[0].decode(),
         image=cv2.imdecode(np.frombuffer(image_bytes, np.uint8), cv2.IMREAD_COLOR),
@@ -84,7 +84,7 @@ def _predict(detect: tf.types.experimental.ConcreteFunction, record: bytes) -> _
         mask=predicted,
         ship_count=feature[SHIP_COUNT].int64_list.value[0],
         ship_probability=float(output["ship_probability"].numpy()[0]),
-        dice=1.0 if covered == 0 else float(2 * (truth & predicted).sum() / covered),
+        dice=hard_dice(truth, predicted),
     )
 
 
