@@ -7,6 +7,8 @@ nothing unless the logger is set to DEBUG. The records carry the `Progress` as a
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -86,3 +88,25 @@ class Meter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+# Workers in this process find the meter of a running stage here, since Beam copies a step with all it holds.
+# In other processes there is none, and nothing is shown.
+_running: dict[str, Meter] = {}
+
+
+@contextmanager
+def running(stage: str, total: int | None, unit: str) -> Iterator[None]:
+    """Counts what `advance` is told of a stage while its Beam pipeline runs."""
+    with Meter(stage, total, unit) as meter:
+        _running[stage] = meter
+        try:
+            yield
+        finally:
+            del _running[stage]
+
+
+def advance(stage: str, count: int = 1) -> None:
+    """Tell from inside a Beam step that units of a stage are done."""
+    if meter := _running.get(stage):
+        meter.advance(count)

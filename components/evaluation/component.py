@@ -10,7 +10,7 @@ from tfx.utils import json_utils
 from components.baseline.model_store import holds_model
 from components.code_digest import code_digest
 from components.evaluation.config import eval_config
-from components.evaluation.extractors import CUSTOM_EXTRACTORS
+from components.evaluation.extractors import CUSTOM_EXTRACTORS, STAGE
 from components.evaluation.names import (
     CASCADE,
     CLASSIFIER,
@@ -22,11 +22,11 @@ from components.evaluation.names import (
     HEADLINE_SEGMENTER_DICE_SHIPS,
     SEGMENTER,
 )
-from components.evaluation.progress import shown_progress
 from components.evaluation.results import read_evaluation
 from components.evaluation.settings import EvaluationSettings
 from components.evaluation.slices import Slice
 from components.examples import HAS_SHIP
+from components.progress import running
 from components.tfrecords import read_records
 
 
@@ -66,7 +66,7 @@ class Executor(tfx_evaluator.Executor):
         examples = artifact_utils.get_single_uri(inputs["examples"])
         splits = json_utils.loads(str(exec_properties["example_splits"]))
         total = sum(1 for split in splits for _ in read_records(examples, split))
-        with shown_progress("ShipEvaluator", total):
+        with running(STAGE, total, "images"):
             super().Do(inputs, output_dict, {**exec_properties, "custom_extractors": CUSTOM_EXTRACTORS})
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
         for name, value in headline(read_evaluation(evaluation.uri).candidate).items():

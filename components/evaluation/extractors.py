@@ -1,15 +1,13 @@
-"""TFMA's extractors and one that counts images, for TFX to find by a dotted path.
-
-A module of its own, since TFX reloads the module that it finds such a function in.
-"""
+"""TFMA's extractors and one that counts images, for TFX to find by a dotted path."""
 
 from typing import Any
 
 import apache_beam as beam
 import tensorflow_model_analysis as tfma
 
-from components.evaluation import progress
+from components.progress import advance
 
+STAGE = "ShipEvaluator"
 CUSTOM_EXTRACTORS = f"{__name__}.counting_extractors"
 
 
@@ -26,5 +24,5 @@ def counting_extractors(
 
 
 def _count(extracts: dict[str, Any]) -> dict[str, Any]:
-    progress.advance()
+    advance(STAGE)
     return extracts

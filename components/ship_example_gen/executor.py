@@ -10,13 +10,14 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.examples import IMAGE_COUNT, SPLITS
+from components.progress import running
 from components.ship_example_gen.ingestion import (
     LABEL_ISSUES_FILE,
+    STAGE,
     count_issues,
     counted,
     ingest,
     plan,
-    shown_progress,
 )
 from components.ship_example_gen.inputs import read_inputs
 from components.ship_example_gen.settings import IngestionSettings
@@ -52,7 +53,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples_utils.set_file_format(examples, "tfrecords_gzip")
 
         pipeline = self._make_beam_pipeline()
-        with shown_progress(len(images)), pipeline:
+        with running(STAGE, len(images), "images"), pipeline:
             others = inputs.labels.issues_without_image(image_ids)
             ingest(
                 pipeline,

@@ -8,7 +8,6 @@ import io
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import apache_beam as beam
@@ -19,7 +18,7 @@ from apache_beam.metrics.metric import MetricResults, MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 
 from components.examples import SPLITS, split_name
-from components.progress import Meter
+from components.progress import advance
 from components.ship_example_gen.example import ListedImage, make_example
 from components.ship_example_gen.inputs import Inputs
 from components.ship_example_gen.labels import Issue, judge_rows
@@ -30,15 +29,11 @@ from components.ship_example_gen.splits import scene_role, stable_fraction
 from components.tfrecords import WriteSplit
 
 LABEL_ISSUES_FILE = "label_issues.csv"
-_STAGE = "ShipExampleGen"
+STAGE = "ShipExampleGen"
 _UNDECODABLE = "undecodable"
 _ISSUES = "issues"
 # The size of an Airbus tile: what the runs of an image that cannot be decoded are checked against.
 _NOMINAL_PX = 768
-
-# Workers in this process find the meter of the running stage here, since Beam copies a DoFn with all it
-# holds. In other processes it stays None and nothing is shown.
-_meter: Meter | None = None
 
 
 def plan(inputs: Inputs, settings: IngestionSettings) -> list[ListedImage]:
@@ -119,11 +114,10 @@ class MakeExample(beam.DoFn):
         )
         example = make_example(image, image_bytes, quality, label)
         split = split_name(image.role, len(label.ships))
-        Metrics.counter(_STAGE, split).inc()
+        Metrics.counter(STAGE, split).inc()
         if not quality.decode_ok:
-            Metrics.counter(_STAGE, _UNDECODABLE).inc()
-        if _meter:
-            _meter.advance()
+            Metrics.counter(STAGE, _UNDECODABLE).inc()
+        advance(STAGE)
         yield beam.pvalue.TaggedOutput(split, example.SerializeToString(deterministic=True))
         for issue in label.issues:
             yield beam.pvalue.TaggedOutput(_ISSUES, issue)
@@ -146,20 +140,9 @@ def count_issues(path: str) -> Counter[str]:
     return Counter(f"{row['reason'].partition(':')[0]} ({row['action']})" for row in rows)
 
 
-@contextmanager
-def shown_progress(total: int) -> Iterator[None]:
-    """Counts the images that are done while the Beam pipeline runs."""
-    global _meter  # noqa: PLW0603 - see where it is declared
-    with Meter(_STAGE, total, "images") as _meter:
-        try:
-            yield
-        finally:
-            _meter = None
-
-
 def counted(result: PipelineResult) -> tuple[dict[str, int], int]:
     """Examples per split, and how many of them could not be decoded, as the workers counted them."""
-    counters = result.metrics().query(MetricsFilter().with_namespace(_STAGE))[MetricResults.COUNTERS]
+    counters = result.metrics().query(MetricsFilter().with_namespace(STAGE))[MetricResults.COUNTERS]
     counts = {counter.key.metric.name: counter.committed for counter in counters}
     return {split: counts.get(split, 0) for split in SPLITS}, counts.get(_UNDECODABLE, 0)
 
