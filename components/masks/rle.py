@@ -57,21 +57,13 @@ def parse_runs(encoded: str, height: int, width: int) -> Runs:
     starts, lengths = values[::2], values[1::2]
     if not len(starts):
         return Runs(starts, lengths)
-    if starts.min() < 1:
-        raise RleError(f"start below 1: {starts.min()}")
-    if lengths.min() < 1:
-        raise RleError(f"length below 1: {lengths.min()}")
     pixels = height * width
-    # No sum of a start and a length, so that absurdly large values cannot wrap around.
-    beyond = lengths > pixels + 1 - starts
-    if beyond.any():
-        first = int(beyond.argmax())
-        raise RleError(f"run beyond the image: {starts[first]} {lengths[first]} in {width} x {height} px")
-    wrong = starts[1:] < (starts + lengths)[:-1]
-    if wrong.any():
-        first = int(wrong.argmax()) + 1
-        raise RleError(f"runs overlap or are not in order: {starts[first]} {lengths[first]}")
-    return Runs(starts - 1, lengths)
+    # A value above `pixels` is never right; testing that first keeps the sums below from wrapping around.
+    if starts[0] >= 1 and lengths.min() >= 1 and values.max() <= pixels:
+        ends = starts + lengths
+        if ends[-1] <= pixels + 1 and (starts[1:] >= ends[:-1]).all():
+            return Runs(starts - 1, lengths)
+    raise _fault(starts, lengths, height, width)
 
 
 def encode_runs(runs: Runs) -> str:
@@ -124,8 +116,8 @@ def runs_to_rlemask(runs: Runs, height: int, width: int) -> RLEMask:
     bounds[0], bounds[-1] = 0, height * width
     bounds[1:-1:2] = runs.starts
     bounds[2:-1:2] = runs.starts + runs.lengths
-    counts = bounds[1:] - bounds[:-1]
-    return RLEMask.from_counts(counts, (height, width), order="F")
+    counts = np.diff(bounds).astype(np.uint32)
+    return RLEMask.from_counts(counts, (height, width), order="F", validate_sum=False)
 
 
 def rlemask_to_runs(mask: RLEMask) -> Runs:
@@ -134,6 +126,22 @@ def rlemask_to_runs(mask: RLEMask) -> Runs:
     bounds = np.cumsum(counts)
     lengths = counts[1::2]
     return Runs(bounds[1::2] - lengths, lengths)
+
+
+def _fault(
+    starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], height: int, width: int
+) -> RleError:
+    """What is wrong first with runs that are known to be wrong."""
+    if starts.min() < 1:
+        return RleError(f"start below 1: {starts.min()}")
+    if lengths.min() < 1:
+        return RleError(f"length below 1: {lengths.min()}")
+    beyond = lengths > height * width + 1 - starts
+    if beyond.any():
+        first = int(beyond.argmax())
+        return RleError(f"run beyond the image: {starts[first]} {lengths[first]} in {width} x {height} px")
+    first = int((starts[1:] < (starts + lengths)[:-1]).argmax()) + 1
+    return RleError(f"runs overlap or are not in order: {starts[first]} {lengths[first]}")
 
 
 def _whole_numbers(encoded: str) -> npt.NDArray[np.int64]:
