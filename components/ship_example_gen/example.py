@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from components import examples
+from components.ship_example_gen.decoding import Decoded
 from components.ship_example_gen.labels import Label, LabelRow
-from components.ship_example_gen.quality import SCALARS, Quality
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,16 @@ class ListedImage:
     extras: dict[str, str]
 
 
-def make_example(image: ListedImage, image_bytes: bytes, quality: Quality, label: Label) -> tf.train.Example:
+def make_example(
+    image: ListedImage, image_bytes: bytes, decoded: Decoded, scalars: dict[str, float], label: Label
+) -> tf.train.Example:
     """The Example of `components.examples`; the scalars of an image that cannot be decoded are absent.
 
     Args:
         image: what the listing and the tables say.
         image_bytes: the file as found; b"" if it could not be read.
-        quality: what was measured on these bytes.
+        decoded: what these bytes are.
+        scalars: the measures of the pixels, by name; none for an image that cannot be decoded.
         label: the checked label rows.
     """
     ship_count = len(label.ships)
@@ -51,19 +54,18 @@ def make_example(image: ListedImage, image_bytes: bytes, quality: Quality, label
         examples.HAS_SHIP: _integer(int(ship_count > 0)),
         examples.SHIP_PIXELS: _integer(label.ship_pixels),
         examples.SCENE_ID: _strings([image.scene_id]),
-        examples.HEIGHT: _integer(quality.height),
-        examples.WIDTH: _integer(quality.width),
-        examples.CHANNELS: _integer(quality.channels),
-        examples.FORMAT: _strings([quality.format]),
+        examples.HEIGHT: _integer(decoded.height),
+        examples.WIDTH: _integer(decoded.width),
+        examples.CHANNELS: _integer(decoded.channels),
+        examples.FORMAT: _strings([decoded.format]),
         examples.FILE_BYTES: _integer(len(image_bytes)),
         examples.SHA1: _strings([hashlib.sha1(image_bytes, usedforsecurity=False).hexdigest()]),
-        examples.DECODE_OK: _integer(quality.decode_ok),
+        examples.DECODE_OK: _integer(int(decoded.rgb is not None)),
         examples.LABEL_OK: _integer(int(not label.faults)),
         examples.LABEL_REASON: _strings(["; ".join(label.faults)]),
     }
-    for name in SCALARS:
-        if name in quality.scalars:
-            features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[quality.scalars[name]]))
+    for name, measured in scalars.items():
+        features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[measured]))
     for name, text in image.extras.items():
         features[name] = _strings([text])
     return tf.train.Example(features=tf.train.Features(feature=features))

@@ -19,11 +19,12 @@ from apache_beam.runners.runner import PipelineResult
 
 from components.examples import SPLITS, split_name
 from components.progress import advance
+from components.ship_example_gen.decoding import decode
 from components.ship_example_gen.example import ListedImage, make_example
 from components.ship_example_gen.inputs import Inputs
 from components.ship_example_gen.labels import Issue, judge_rows
 from components.ship_example_gen.listing import read_bytes
-from components.ship_example_gen.quality import measure
+from components.ship_example_gen.quality import measure_rgb
 from components.ship_example_gen.settings import IngestionSettings
 from components.ship_example_gen.splits import scene_role, stable_fraction
 from components.tfrecords import WriteSplit
@@ -104,18 +105,19 @@ class MakeExample(beam.DoFn):
         except OSError as error:
             logging.warning("%s cannot be read: %s", image.path, error)
             image_bytes = b""
-        quality = measure(image_bytes)
+        decoded = decode(image_bytes)
+        scalars = {} if decoded.rgb is None else measure_rgb(decoded.rgb)
         label = judge_rows(
             self._labels,
             image.image_id,
             image.rows,
-            quality.height or _NOMINAL_PX,
-            quality.width or _NOMINAL_PX,
+            decoded.height or _NOMINAL_PX,
+            decoded.width or _NOMINAL_PX,
         )
-        example = make_example(image, image_bytes, quality, label)
+        example = make_example(image, image_bytes, decoded, scalars, label)
         split = split_name(image.role, len(label.ships))
         Metrics.counter(STAGE, split).inc()
-        if not quality.decode_ok:
+        if decoded.rgb is None:
             Metrics.counter(STAGE, _UNDECODABLE).inc()
         advance(STAGE)
         yield beam.pvalue.TaggedOutput(split, example.SerializeToString(deterministic=True))

@@ -1,23 +1,12 @@
-"""What can be measured on one image before anybody trains on it: is it whole, how large, how does it look.
+"""What can be measured on the pixels of one image before anybody trains on it: how does it look.
 
 The numbers are judged elsewhere, by the ranges in `schemas/ship_images.pbtxt`. Imports no TensorFlow.
 """
 
-import struct
-import zlib
-from dataclasses import dataclass
-from io import BytesIO
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-# The formats that are worth naming in a quarantine reason. Pillow knows more, but some of those start
-# external programs (EPS) and none is a plausible satellite tile. The serving path decodes the first four.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "JPEG2000")
-# 8192 x 8192, eight times a scene 2,800 px wide; a header that promises more is taken for a bomb.
-_MAX_PIXELS = 1 << 26
 # Luma of black borders, dead sensors and empty canvas after JPEG coding, and of a clipped white.
 _DARK_LUMA = 5
 _SATURATED_LUMA = 250
@@ -40,73 +29,15 @@ SCALARS = (
 )
 
 
-@dataclass(frozen=True)
-class Quality:
-    """What was found in the bytes of one image.
-
-    Attributes:
-        decode_ok: 1 if every pixel could be decoded, else 0; then the sizes are 0 and `scalars` is empty.
-        height: rows.
-        width: columns.
-        channels: bands as stored, before any conversion to RGB (grey or palette 1, RGB 3, RGBA or CMYK 4).
-        format: Pillow's name of the file format ("JPEG", "PNG", "TIFF", ...), "" if unknown.
-        scalars: the measures named in `SCALARS`; luma_* in 0-255 (ITU-R BT.601 luma of the 8-bit image),
-            entropy in bits (0-8), sharpness in squared luma units, *_fraction in 0-1.
-    """
-
-    decode_ok: int
-    height: int
-    width: int
-    channels: int
-    format: str
-    scalars: dict[str, float]
-
-
-def measure(image_bytes: bytes) -> Quality:
-    """Decodes an image completely and measures it. Bad bytes are a finding, never an exception.
-
-    Pillow decodes because it refuses truncated files, which OpenCV fills up with grey without a word. What it
-    accepts agrees with `tf.io.decode_image` for JPEG and PNG (held together by a test).
-
-    Args:
-        image_bytes: the file as found; may be empty or no image at all.
-    """
-    name = ""
-    try:
-        with Image.open(BytesIO(image_bytes), formats=_FORMATS) as image:
-            # MPO is a JPEG with further pictures behind it; every JPEG decoder reads the first.
-            name = "JPEG" if image.format == "MPO" else image.format or ""
-            if image.width * image.height > _MAX_PIXELS:
-                return _undecodable(name)
-            if name == "PNG":
-                _check_png(image_bytes)
-            channels = len(image.getbands())
-            rgb = _rgb8(image)
-    # Every kind of damage ends in one of these, depending on the decoder that meets it.
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        OSError,
-        ValueError,
-        SyntaxError,
-        EOFError,
-        IndexError,
-        TypeError,
-        MemoryError,
-        OverflowError,
-        struct.error,
-        zlib.error,
-    ):
-        return _undecodable(name)
-    height, width = rgb.shape[:2]
-    return Quality(1, height, width, channels, name, measure_rgb(rgb))
-
-
 def measure_rgb(rgb: NDArray[np.uint8]) -> dict[str, float]:
     """The measures named in `SCALARS` of a decoded image.
 
     Args:
         rgb: uint8, [height, width, 3], at least one pixel.
+
+    Returns:
+        luma_* in 0-255 (ITU-R BT.601 luma of the 8-bit image), entropy in bits (0-8), sharpness in squared
+        luma units, *_fraction in 0-1.
     """
     luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     counts = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel().astype(np.float64)
@@ -152,34 +83,3 @@ def _cloud_fraction(rgb: NDArray[np.uint8]) -> float:
     gradient = np.hypot(cv2.Sobel(brightness, cv2.CV_32F, 1, 0), cv2.Sobel(brightness, cv2.CV_32F, 0, 1)) / 8
     cloud = (brightness > _CLOUD_LUMA) & (whiteness < _CLOUD_WHITENESS) & (gradient < _CLOUD_GRADIENT)
     return float(cloud.mean())
-
-
-def _rgb8(image: Image.Image) -> NDArray[np.uint8]:
-    """All pixels as uint8 [height, width, 3]; integers and floats of more than 8 bits are scaled to 0-255."""
-    if image.mode.startswith(("I", "F")):
-        values = np.nan_to_num(np.asarray(image, dtype=np.float32))
-        top = float(values.max(initial=0.0))
-        grey = (values.clip(0) * (255 / top) if top > 255 else values.clip(0)).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
-    return np.asarray(image.convert("RGB"))
-
-
-def _check_png(image_bytes: bytes) -> None:
-    """Raises SyntaxError unless every chunk of a PNG up to its end has the right checksum.
-
-    Pillow skips the checksums of the pixel data and does without the end; TensorFlow's libpng refuses both.
-    """
-    at = 8  # behind the signature
-    kind = b""
-    while kind != b"IEND":
-        length = int.from_bytes(image_bytes[at : at + 4])
-        checked = memoryview(image_bytes)[at + 4 : at + 8 + length]
-        checksum = image_bytes[at + 8 + length : at + 12 + length]
-        if len(checksum) < 4 or zlib.crc32(checked) != int.from_bytes(checksum):
-            raise SyntaxError(f"PNG chunk at byte {at} is damaged")
-        kind = bytes(checked[:4])
-        at += 12 + length
-
-
-def _undecodable(name: str) -> Quality:
-    return Quality(0, 0, 0, 0, name, {})

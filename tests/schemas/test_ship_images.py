@@ -18,7 +18,8 @@ from tfx_bsl.coders import example_coder
 
 from components import examples
 from components.image_screener.screening import Judge
-from components.ship_example_gen.quality import SCALARS, measure
+from components.ship_example_gen.decoding import decode
+from components.ship_example_gen.quality import SCALARS, measure_rgb
 from schemas import SHIP_IMAGES, with_columns
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -37,12 +38,13 @@ def judge(schema):
 
 
 def _row(image: bytes) -> dict[str, list]:
-    quality = measure(image)
+    decoded = decode(image)
+    scalars = {} if decoded.rgb is None else measure_rgb(decoded.rgb)
     return {
         "ship_count": [0], "has_ship": [0], "ship_group": [b"0"], "ship_pixels": [0], "label_ok": [1],
-        "decode_ok": [quality.decode_ok], "height": [quality.height], "width": [quality.width],
-        "channels": [quality.channels], "format": [quality.format.encode()], "file_bytes": [len(image)],
-        **{name: [quality.scalars[name]] if quality.scalars else None for name in SCALARS},
+        "decode_ok": [int(decoded.rgb is not None)], "height": [decoded.height], "width": [decoded.width],
+        "channels": [decoded.channels], "format": [decoded.format.encode()], "file_bytes": [len(image)],
+        **{name: [scalars[name]] if scalars else None for name in SCALARS},
     }  # fmt: skip
 
 

@@ -11,7 +11,8 @@ from PIL import Image
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.examples import ship_group
-from components.ship_example_gen.quality import measure
+from components.ship_example_gen.decoding import decode
+from components.ship_example_gen.quality import measure_rgb
 from schemas import SHIP_IMAGES
 
 MakeExample = Callable[..., tf.train.Example]
@@ -34,7 +35,8 @@ def make_example() -> MakeExample:
     """Builds the example of an image as ShipExampleGen does, as far as the screener is concerned."""
 
     def make(image: bytes, image_id: str = "a.jpg", label_reason: str = "") -> tf.train.Example:
-        quality = measure(image)
+        decoded = decode(image)
+        scalars = {} if decoded.rgb is None else measure_rgb(decoded.rgb)
         values: dict[str, list[int] | list[float] | list[bytes]] = {
             "image_id": [image_id.encode()],
             "image": [image],
@@ -47,14 +49,14 @@ def make_example() -> MakeExample:
             "ship_pixels": [0],
             "label_ok": [0 if label_reason else 1],
             "label_reason": [label_reason.encode()],
-            "decode_ok": [quality.decode_ok],
-            "height": [quality.height],
-            "width": [quality.width],
-            "channels": [quality.channels],
-            "format": [quality.format.encode()],
+            "decode_ok": [int(decoded.rgb is not None)],
+            "height": [decoded.height],
+            "width": [decoded.width],
+            "channels": [decoded.channels],
+            "format": [decoded.format.encode()],
             "file_bytes": [len(image)],
             "Source": [b"made up"],
-            **{name: [value] for name, value in quality.scalars.items()},
+            **{name: [value] for name, value in scalars.items()},
         }
         example = tf.train.Example()
         for name, items in values.items():

@@ -1,0 +1,108 @@
+"""Bytes of one image file to pixels, or the finding that they are no whole image. Imports no TensorFlow."""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+# The formats that are worth naming in a quarantine reason. Pillow knows more, but some of those start
+# external programs (EPS) and none is a plausible satellite tile. The serving path decodes the first four.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "JPEG2000")
+# 8192 x 8192, eight times a scene 2,800 px wide; a header that promises more is taken for a bomb.
+_MAX_PIXELS = 1 << 26
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What was found in the bytes of one image.
+
+    Attributes:
+        format: Pillow's name of the file format ("JPEG", "PNG", "TIFF", ...), "" if unknown.
+        channels: bands as stored, before any conversion to RGB (grey or palette 1, RGB 3, RGBA or CMYK 4);
+            0 if the image cannot be decoded.
+        rgb: uint8 [height, width, 3]; None if not every pixel could be decoded.
+    """
+
+    format: str
+    channels: int
+    rgb: NDArray[np.uint8] | None
+
+    @property
+    def height(self) -> int:
+        """Rows; 0 if the image cannot be decoded."""
+        return 0 if self.rgb is None else self.rgb.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Columns; 0 if the image cannot be decoded."""
+        return 0 if self.rgb is None else self.rgb.shape[1]
+
+
+def decode(image_bytes: bytes) -> Decoded:
+    """Decodes an image completely. Bad bytes are a finding, never an exception.
+
+    Pillow decodes because it refuses truncated files, which OpenCV fills up with grey without a word. What it
+    accepts agrees with `tf.io.decode_image` for JPEG and PNG (held together by a test).
+
+    Args:
+        image_bytes: the file as found; may be empty or no image at all.
+    """
+    name = ""
+    try:
+        with Image.open(BytesIO(image_bytes), formats=_FORMATS) as image:
+            # MPO is a JPEG with further pictures behind it; every JPEG decoder reads the first.
+            name = "JPEG" if image.format == "MPO" else image.format or ""
+            if image.width * image.height > _MAX_PIXELS:
+                return Decoded(name, 0, None)
+            if name == "PNG":
+                _check_png(image_bytes)
+            channels = len(image.getbands())
+            rgb = _rgb8(image)
+    # Every kind of damage ends in one of these, depending on the decoder that meets it.
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        IndexError,
+        TypeError,
+        MemoryError,
+        OverflowError,
+        struct.error,
+        zlib.error,
+    ):
+        return Decoded(name, 0, None)
+    return Decoded(name, channels, rgb)
+
+
+def _rgb8(image: Image.Image) -> NDArray[np.uint8]:
+    """All pixels as uint8 [height, width, 3]; integers and floats of more than 8 bits are scaled to 0-255."""
+    if image.mode.startswith(("I", "F")):
+        values = np.nan_to_num(np.asarray(image, dtype=np.float32))
+        top = float(values.max(initial=0.0))
+        grey = (values.clip(0) * (255 / top) if top > 255 else values.clip(0)).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    return np.asarray(image.convert("RGB"))
+
+
+def _check_png(image_bytes: bytes) -> None:
+    """Raises SyntaxError unless every chunk of a PNG up to its end has the right checksum.
+
+    Pillow skips the checksums of the pixel data and does without the end; TensorFlow's libpng refuses both.
+    """
+    at = 8  # behind the signature
+    kind = b""
+    while kind != b"IEND":
+        length = int.from_bytes(image_bytes[at : at + 4])
+        checked = memoryview(image_bytes)[at + 4 : at + 8 + length]
+        checksum = image_bytes[at + 8 + length : at + 12 + length]
+        if len(checksum) < 4 or zlib.crc32(checked) != int.from_bytes(checksum):
+            raise SyntaxError(f"PNG chunk at byte {at} is damaged")
+        kind = bytes(checked[:4])
+        at += 12 + length
