@@ -32,10 +32,14 @@ SHA1 = "sha1"
 DECODE_OK = "decode_ok"
 LABEL_OK = "label_ok"
 LABEL_REASON = "label_reason"
+# 0 where the label is a mask of the image, but hardly one of ships; `LABEL_DOUBT` says why.
+LABEL_PLAUSIBLE = "label_plausible"
+LABEL_DOUBT = "label_doubt"
 # Every feature of an Example but the quality scalars and the columns of the user's scene table.
 IMAGE_FEATURES = (
     IMAGE, IMAGE_ID, ENCODED_PIXELS, SHIP_COUNT, SHIP_GROUP, HAS_SHIP, SHIP_PIXELS, SCENE_ID, HEIGHT, WIDTH,
     CHANNELS, FORMAT, FILE_BYTES, SHA1, DECODE_OK, LABEL_OK, LABEL_REASON,
+    LABEL_PLAUSIBLE, LABEL_DOUBT,
 )  # fmt: skip
 
 

@@ -18,10 +18,12 @@ import tensorflow_data_validation as tfdv
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
-from components.examples import DECODE_OK, LABEL_OK, LABEL_REASON
+from components.examples import DECODE_OK, LABEL_DOUBT, LABEL_OK, LABEL_PLAUSIBLE, LABEL_REASON
 
 # Without these two nothing can be trained, so they are judged whatever the settings say.
 ESSENTIAL = (DECODE_OK, LABEL_OK)
+# Features that say in words why another one is 0.
+_NOTES = {LABEL_OK: LABEL_REASON, LABEL_PLAUSIBLE: LABEL_DOUBT}
 
 _ARROW_TYPES = {
     schema_pb2.INT: pa.list_(pa.int64()),
@@ -91,7 +93,8 @@ class Judge:
             name: list(getattr(present[name], _VALUE_LISTS[feature.type]).value) if name in present else None
             for name, feature in self._features.items()
         }
-        row[LABEL_REASON] = list(present[LABEL_REASON].bytes_list.value) if LABEL_REASON in present else None
+        for note in _NOTES.values():
+            row[note] = list(present[note].bytes_list.value) if note in present else None
         return row
 
     def findings(self, rows: Sequence[Row]) -> list[list[Finding]]:
@@ -148,7 +151,7 @@ class Judge:
         values = row[name]
         if not values or len(values) != 1:
             return Finding(name, "", self._expected(name), info.description.strip())
-        reasons = (row.get(LABEL_REASON) or []) if name == LABEL_OK else []
+        reasons = (row.get(_NOTES[name]) or []) if name in _NOTES else []
         note = "; ".join(_as_text(reason) for reason in reasons)
         return Finding(name, _as_text(values[0]), self._expected(name), note)
 

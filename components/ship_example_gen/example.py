@@ -63,6 +63,8 @@ def make_example(
         examples.DECODE_OK: _integer(int(decoded.rgb is not None)),
         examples.LABEL_OK: _integer(int(not label.faults)),
         examples.LABEL_REASON: _strings(["; ".join(label.faults)]),
+        examples.LABEL_PLAUSIBLE: _integer(int(not label.doubts)),
+        examples.LABEL_DOUBT: _strings(["; ".join(label.doubts)]),
     }
     for name, measured in scalars.items():
         features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[measured]))

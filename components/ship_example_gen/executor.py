@@ -45,7 +45,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         report = artifact_utils.get_single_instance(output_dict["label_report"])
         labels = str(exec_properties["labels"])
         inputs = read_inputs(str(exec_properties["images"]), labels, str(exec_properties.get("scenes") or ""))
-        images = plan(inputs, IngestionSettings.model_validate_json(str(exec_properties["settings"])))
+        settings = IngestionSettings.model_validate_json(str(exec_properties["settings"]))
+        images = plan(inputs, settings)
         image_ids = {image.image_id for image in images}
 
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
@@ -59,6 +60,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 pipeline,
                 images,
                 labels=labels,
+                limits=settings,
                 issues=others,
                 examples_uri=examples.uri,
                 report_uri=report.uri,

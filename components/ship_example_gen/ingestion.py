@@ -25,7 +25,7 @@ from components.ship_example_gen.inputs import Inputs
 from components.ship_example_gen.labels import Issue, judge_rows
 from components.ship_example_gen.listing import read_bytes
 from components.ship_example_gen.quality import measure_rgb
-from components.ship_example_gen.settings import IngestionSettings
+from components.ship_example_gen.settings import IngestionSettings, ShipLimits
 from components.ship_example_gen.splits import scene_role, stable_fraction
 from components.tfrecords import WriteSplit
 
@@ -63,6 +63,7 @@ def ingest(
     images: list[ListedImage],
     *,
     labels: str,
+    limits: ShipLimits,
     issues: list[Issue],
     examples_uri: str,
     report_uri: str,
@@ -73,6 +74,7 @@ def ingest(
         pipeline: where to.
         images: the plan.
         labels: path of the label table, for the report.
+        limits: sizes that a labelled ship may have.
         issues: issues that concern no listed image.
         examples_uri: receives `Split-NAME/data_tfrecord-*.gz` for each split, an empty split included.
         report_uri: receives `label_issues.csv`.
@@ -80,7 +82,7 @@ def ingest(
     made = (
         pipeline
         | "Images" >> beam.Create(images)
-        | "MakeExamples" >> beam.ParDo(MakeExample(labels)).with_outputs(_ISSUES, *SPLITS)
+        | "MakeExamples" >> beam.ParDo(MakeExample(labels, limits)).with_outputs(_ISSUES, *SPLITS)
     )
     for split in SPLITS:
         _ = made[split] | f"Write[{split}]" >> WriteSplit(examples_uri, split)
@@ -95,8 +97,8 @@ def ingest(
 class MakeExample(beam.DoFn):
     """ListedImage -> serialized Example under the name of its split, and its label issues."""
 
-    def __init__(self, labels: str) -> None:
-        self._labels = labels
+    def __init__(self, labels: str, limits: ShipLimits) -> None:
+        self._labels, self._limits = labels, limits
 
     def process(self, image: ListedImage) -> Iterator[Any]:
         """Reads, measures and labels one image; a file that cannot be read gives an Example without bytes."""
@@ -107,12 +109,9 @@ class MakeExample(beam.DoFn):
             image_bytes = b""
         decoded = decode(image_bytes)
         scalars = {} if decoded.rgb is None else measure_rgb(decoded.rgb)
+        size = (decoded.height or _NOMINAL_PX, decoded.width or _NOMINAL_PX)
         label = judge_rows(
-            self._labels,
-            image.image_id,
-            image.rows,
-            decoded.height or _NOMINAL_PX,
-            decoded.width or _NOMINAL_PX,
+            self._labels, image.image_id, image.rows, size=size, limits=self._limits, rgb=decoded.rgb
         )
         example = make_example(image, image_bytes, decoded, scalars, label)
         split = split_name(image.role, len(label.ships))

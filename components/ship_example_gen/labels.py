@@ -13,16 +13,25 @@ The table as a whole must be readable (else InputError); everything wrong with a
 |                                                                         | they share; an emptied one goes  |
 | identical rows of one image                                             | repaired: kept once              |
 | both an empty row and ship rows of one image                            | repaired: the ship rows count    |
+| speck: fewer pixels than any known ship, beside real ships              | repaired: dropped                |
+| nothing but specks; a ship larger than any known; ships that cover land | image doubted                    |
+| a ship on pixels of one brightness (no-data, blocks lost)               | image doubted                    |
 | rows of an image that is not there                                      | ignored (one issue per image)    |
 | row without an image id                                                 | ignored                          |
 
 A quarantined image keeps its good rows, has `label_ok` 0 and states the reasons; ImageScreener takes it out.
+A doubted one has a mask of the image that is hardly of a ship: `label_plausible` 0. ImageScreener takes it
+out too, unless a person or the settings overrule it.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from components.masks.rle import (
     RleError,
@@ -32,9 +41,16 @@ from components.masks.rle import (
     rlemask_to_runs,
     runs_to_rlemask,
 )
+from components.ship_example_gen.settings import ShipLimits
 from components.ship_example_gen.tables import read_table
 
-Action = Literal["quarantined", "repaired", "ignored"]
+Action = Literal["quarantined", "doubted", "repaired", "ignored"]
+
+# Around a ship's bounding box: wide enough to see some of the water that it stands out from.
+_MARGIN_PX = 8
+# Luma levels between the darkest and the brightest pixel there. One colour after JPEG coding has up to 2;
+# among 488 real ships the faintest, in haze, has 11.
+_FLAT_LEVELS = 2
 
 
 class LabelRow(NamedTuple):
@@ -103,13 +119,15 @@ class Label:
     Attributes:
         ships: run-length string of each ship, in the codec's spelling, in the order of the file, disjoint.
         ship_pixels: pixels of all ships together.
-        faults: why the label cannot be trusted; empty if it can.
+        faults: why the label cannot be used; empty if it can.
+        doubts: why it is hardly a label of ships, although it can be used.
         issues: lines for the label report, repairs included.
     """
 
     ships: tuple[str, ...]
     ship_pixels: int
     faults: tuple[str, ...]
+    doubts: tuple[str, ...]
     issues: tuple[Issue, ...]
 
 
@@ -136,27 +154,54 @@ def read_labels(path: str) -> LabelTable:
     return LabelTable(path, {image_id: tuple(group) for image_id, group in rows.items()}, tuple(nameless))
 
 
-def judge_rows(path: str, image_id: str, rows: tuple[LabelRow, ...], height: int, width: int) -> Label:
+Note = Callable[[str, str, Action], None]
+"""Takes lines, reason and action of an issue."""
+
+
+def judge_rows(
+    path: str,
+    image_id: str,
+    rows: tuple[LabelRow, ...],
+    *,
+    size: tuple[int, int],
+    limits: ShipLimits,
+    rgb: NDArray[np.uint8] | None = None,
+) -> Label:
     """Applies the rules of the module's table to the rows of one image.
 
     Args:
         path: the label table, for the issues.
         image_id: the image.
         rows: its rows in the order of the file; none if the table does not know the image.
-        height: of the image in px; where it cannot be decoded, the height it should have.
-        width: likewise.
+        size: height and width of the image in px; where it cannot be decoded, those it should have.
+        limits: sizes that a ship may have.
+        rgb: uint8 [height, width, 3], the image; None if it cannot be decoded.
     """
     if not rows:
         reason = "no label row"
-        return Label((), 0, (reason,), (Issue(path, "", image_id, reason, "quarantined"),))
+        return Label((), 0, (reason,), (), (Issue(path, "", image_id, reason, "quarantined"),))
     issues: list[Issue] = []
-    faults: list[str] = []
+    against: dict[Action, list[str]] = {"quarantined": [], "doubted": []}
 
     def note(lines: str, reason: str, action: Action) -> None:
         issues.append(Issue(path, lines, image_id, reason, action))
-        if action == "quarantined":
-            faults.append(f"{reason} (line {lines})")
+        if action in against:
+            against[action].append(f"{reason} (line {lines})")
 
+    ships = _separate(_read(rows, size, note), size, limits, note)
+    for lines, reason in _doubts(ships, size, limits, rgb):
+        note(lines, reason, "doubted")
+    return Label(
+        tuple(encode_runs(runs) for _, runs in ships),
+        sum(runs.area_px for _, runs in ships),
+        tuple(against["quarantined"]),
+        tuple(against["doubted"]),
+        tuple(issues),
+    )
+
+
+def _read(rows: tuple[LabelRow, ...], size: tuple[int, int], note: Note) -> list[tuple[LabelRow, Runs]]:
+    """The rows that hold a ship, each once."""
     first_rows: dict[str, LabelRow] = {}
     for row in rows:
         if row.fault:
@@ -168,27 +213,62 @@ def judge_rows(path: str, image_id: str, rows: tuple[LabelRow, ...], height: int
     empty = first_rows.pop("", None)
     if empty and first_rows:
         note(str(empty.line), "empty row beside ship rows", "repaired")
-
     ships: list[tuple[LabelRow, Runs]] = []
     for row in first_rows.values():
         try:
-            ships.append((row, parse_runs(row.encoded, height, width)))
+            ships.append((row, parse_runs(row.encoded, *size)))
         except RleError as error:
             note(str(row.line), str(error), "quarantined")
+    return ships
 
+
+def _separate(
+    ships: list[tuple[LabelRow, Runs]], size: tuple[int, int], limits: ShipLimits, note: Note
+) -> list[tuple[str, Runs]]:
+    """Lines and runs of the ships once they are disjoint and without specks."""
     disjoint = []
-    for lines, runs in _give_shared_to_first(ships, height, width):
+    for (row, _), (lines, runs) in zip(ships, _give_shared_to_first(ships, *size), strict=True):
         if lines:
             outcome = "ships overlap" if runs.area_px else "ships overlap: nothing left of the second"
             note(lines, outcome, "repaired")
         if runs.area_px:
-            disjoint.append(runs)
-    return Label(
-        tuple(encode_runs(runs) for runs in disjoint),
-        sum(runs.area_px for runs in disjoint),
-        tuple(faults),
-        tuple(issues),
-    )
+            disjoint.append((str(row.line), runs))
+    kept = [(line, runs) for line, runs in disjoint if runs.area_px >= limits.min_ship_px]
+    for line, runs in disjoint:
+        if runs.area_px < limits.min_ship_px:
+            note(line, f"speck: {runs.area_px} px", "repaired" if kept else "doubted")
+    # Without its only ship the image would pass for an empty one.
+    return kept or disjoint
+
+
+def _doubts(
+    ships: list[tuple[str, Runs]], size: tuple[int, int], limits: ShipLimits, rgb: NDArray[np.uint8] | None
+) -> Iterator[tuple[str, str]]:
+    """Lines and reasons of what can hardly be a ship."""
+    for line, runs in ships:
+        if runs.area_px > limits.max_ship_px:
+            yield line, f"larger than any known ship: {runs.area_px} px"
+        if rgb is not None and _is_flat(rgb, runs):
+            yield line, "ship on pixels of one brightness"
+    share = sum(runs.area_px for _, runs in ships) / (size[0] * size[1])
+    if share > limits.max_ship_share:
+        yield " ".join(line for line, _ in ships), f"ships cover land: {share:.0%} of the image"
+
+
+def _is_flat(rgb: NDArray[np.uint8], runs: Runs) -> bool:
+    """Whether nothing stands out in the surroundings of a ship."""
+    height = rgb.shape[0]
+    last = runs.starts + runs.lengths - 1
+    left, right = int(runs.starts[0]) // height, int(last[-1]) // height
+    if (runs.starts // height == last // height).all():
+        top, bottom = int((runs.starts % height).min()), int((last % height).max())
+    else:  # a run goes on in the next column
+        top, bottom = 0, height - 1
+    box = rgb[
+        max(0, top - _MARGIN_PX) : bottom + 1 + _MARGIN_PX, max(0, left - _MARGIN_PX) : right + 1 + _MARGIN_PX
+    ]
+    luma = cv2.cvtColor(box, cv2.COLOR_RGB2GRAY)
+    return bool(int(luma.max()) - int(luma.min()) <= _FLAT_LEVELS)
 
 
 def _give_shared_to_first(

@@ -3,8 +3,26 @@
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
-class IngestionSettings(BaseModel):
-    """How the images are divided into the roles train, eval and test."""
+class ShipLimits(BaseModel):
+    """Which sizes a labelled ship may have; anything else is doubted, see `labels`."""
+
+    min_ship_px: int = Field(
+        default=4,
+        ge=1,
+        description="A mask of fewer pixels is a speck. The smallest of 5,962 Airbus ships has 7.",
+    )
+    max_ship_px: int = Field(
+        default=60_000,
+        ge=1,
+        description="A larger mask is hardly one ship. The largest of the 81,708 Airbus ships has 25,245 px.",
+    )
+    max_ship_share: float = Field(
+        default=0.25, gt=0, le=1, description="Ships that cover more of the image are taken for land."
+    )
+
+
+class IngestionSettings(ShipLimits):
+    """How the images are divided into the roles train, eval and test, and which labels are doubted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -49,6 +49,7 @@ def make_example() -> MakeExample:
             "ship_pixels": [0],
             "label_ok": [0 if label_reason else 1],
             "label_reason": [label_reason.encode()],
+            "label_plausible": [1],
             "decode_ok": [int(decoded.rgb is not None)],
             "height": [decoded.height],
             "width": [decoded.width],

@@ -14,7 +14,8 @@ from components.image_screener.screening import ESSENTIAL, Finding, Judge
 
 ORDINARY = {
     "ship_count": [1], "has_ship": [1], "ship_group": [b"1-2"], "ship_pixels": [300], "label_ok": [1],
-    "decode_ok": [1], "height": [768], "width": [768], "channels": [3], "format": [b"JPEG"],
+    "label_plausible": [1], "decode_ok": [1], "height": [768], "width": [768], "channels": [3],
+    "format": [b"JPEG"],
     "file_bytes": [90_000], "luma_mean": [45.0], "luma_std": [9.0], "luma_p01": [20.0], "luma_p99": [70.0],
     "entropy": [4.5], "sharpness": [30.0], "dark_fraction": [0.0], "saturated_fraction": [0.0],
     "cloud_fraction": [0.0],
@@ -56,6 +57,8 @@ def test_undecodable_image_has_one_reason(judge):
 def test_bad_label_is_told_with_its_reason(judge):
     (found,) = judge.findings([ORDINARY | {"label_ok": [0], "label_reason": [b"odd number of figures"]}])
     assert [str(finding) for finding in found] == ["label_ok 0 not in [1, 1]: odd number of figures"]
+    (found,) = judge.findings([ORDINARY | {"label_plausible": [0], "label_doubt": [b"ships cover land"]}])
+    assert [str(finding) for finding in found] == ["label_plausible 0 not in [1, 1]: ships cover land"]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +90,7 @@ def test_schema_without_essentials_is_refused(schema):
 
 def test_row_reads_the_judged_values_of_an_example(judge, make_example, sea_jpeg):
     row = judge.row(make_example(sea_jpeg))
-    assert set(row) == {*ORDINARY, "label_reason"}
+    assert set(row) == {*ORDINARY, "label_reason", "label_doubt"}
     assert (row["height"], row["format"], row["ship_count"]) == ([768], [b"JPEG"], [0])
     assert judge.findings([row]) == [[]]
 

@@ -108,7 +108,7 @@ def test_broken_images_and_labels_are_all_there(ingested, make_data_set, ship, c
             ("image1.jpg", ship(2, 2)),
             ("image1.jpg", ship(3, 2)),
             ("image2.jpg", f"{EDGE_PX**2} 2"),
-            ("truncated.jpg", "589824 1"),
+            ("truncated.jpg", "589820 5"),
             ("gone.jpg", "1 2"),
             ("image3.jpg", ""),
         ]

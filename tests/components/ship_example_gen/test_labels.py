@@ -2,17 +2,21 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from components.masks.rle import encode
 from components.ship_example_gen.labels import Label, LabelRow, judge_rows, read_labels
+from components.ship_example_gen.settings import ShipLimits
 
 SIZE = 8
+ANY_SIZE = ShipLimits(min_ship_px=1, max_ship_share=1)
 
 
 def judge(*encoded: str) -> Label:
     """Judges rows that begin in line 2 of a table."""
     rows = tuple(LabelRow(line, text) for line, text in enumerate(encoded, 2))
-    return judge_rows("labels.csv", "a.jpg", rows, SIZE, SIZE)
+    return judge_rows("labels.csv", "a.jpg", rows, size=(SIZE, SIZE), limits=ANY_SIZE)
 
 
 def found(label: Label) -> list[tuple[str, str, str]]:
@@ -21,11 +25,11 @@ def found(label: Label) -> list[tuple[str, str, str]]:
 
 def test_clean_ships_stay_as_written_and_in_order():
     label = judge("20 3", "1 2 9 2")
-    assert label == Label(("20 3", "1 2 9 2"), 7, (), ())
+    assert label == Label(("20 3", "1 2 9 2"), 7, (), (), ())
 
 
 def test_empty_row_is_an_image_without_ships():
-    assert judge("") == Label((), 0, (), ())
+    assert judge("") == Label((), 0, (), (), ())
 
 
 @pytest.mark.parametrize(
@@ -103,9 +107,9 @@ def test_rows_are_grouped_with_their_lines(tmp_path: Path):
         "c.jpg": (LabelRow(6, "", too_few),),
     }
     assert labels.nameless == (7,)
-    assert judge_rows("labels.csv", "c.jpg", labels.rows["c.jpg"], SIZE, SIZE).faults == (
-        f"{too_few} (line 6)",
-    )
+    assert judge_rows(
+        "labels.csv", "c.jpg", labels.rows["c.jpg"], size=(SIZE, SIZE), limits=ANY_SIZE
+    ).faults == (f"{too_few} (line 6)",)
 
 
 def test_rows_of_absent_images_are_listed_once_an_image(tmp_path: Path):
@@ -116,3 +120,64 @@ def test_rows_of_absent_images_are_listed_once_an_image(tmp_path: Path):
         ("5", "", "row without image id", "ignored"),
         ("3 4", "gone.jpg", "labels without image", "ignored"),
     ]
+
+
+TILE_PX = 96
+
+
+def doubt(*masks: np.ndarray, rgb: np.ndarray | None = None, **limits: float) -> Label:
+    """Judges masks of 96 x 96 px as they would stand in a table from line 2 on."""
+    rows = tuple(LabelRow(line, encode(mask)) for line, mask in enumerate(masks, 2))
+    return judge_rows(
+        "labels.csv", "a.jpg", rows, size=(TILE_PX, TILE_PX), limits=ShipLimits(**limits), rgb=rgb
+    )
+
+
+def mask(top: int, left: int, height: int, width: int) -> np.ndarray:
+    drawn = np.zeros((TILE_PX, TILE_PX), np.uint8)
+    drawn[top : top + height, left : left + width] = 1
+    return drawn
+
+
+def sea() -> np.ndarray:
+    return np.random.default_rng(0).integers(40, 60, (TILE_PX, TILE_PX, 3), np.uint8)
+
+
+def test_speck_beside_a_ship_is_dropped():
+    label = doubt(mask(5, 5, 4, 9), mask(50, 50, 1, 3))
+    assert (len(label.ships), label.ship_pixels, label.doubts) == (1, 36, ())
+    assert found(label) == [("3", "speck: 3 px", "repaired")]
+
+
+def test_nothing_but_specks_is_kept_and_doubted():
+    label = doubt(mask(50, 50, 1, 3))
+    assert (len(label.ships), label.doubts) == (1, ("speck: 3 px (line 2)",))
+    assert found(label) == [("2", "speck: 3 px", "doubted")]
+
+
+def test_ship_larger_than_any_is_doubted_not_dropped():
+    label = doubt(mask(0, 0, 20, 20), mask(40, 40, 5, 5), max_ship_px=399)
+    assert (len(label.ships), label.faults) == (2, ())
+    assert label.doubts == ("larger than any known ship: 400 px (line 2)",)
+
+
+def test_ships_that_cover_land_are_doubted_together():
+    label = doubt(mask(0, 0, 40, 40), mask(50, 0, 40, 40), max_ship_share=0.3)
+    assert found(label) == [("2 3", "ships cover land: 35% of the image", "doubted")]
+
+
+@pytest.mark.parametrize("at", [(30, 30), (0, 0), (90, 88)])
+def test_ship_on_one_colour_is_doubted(at: tuple[int, int]):
+    rgb = sea()
+    rgb[:, :] = 7
+    rgb[::9, ::7] += 2
+    assert doubt(mask(*at, 5, 8), rgb=rgb).doubts == ("ship on pixels of one brightness (line 2)",)
+    assert doubt(mask(*at, 5, 8), rgb=sea()).doubts == ()
+
+
+def test_one_bright_pixel_beside_the_mask_lifts_the_doubt_only_within_the_margin():
+    rgb = np.full((TILE_PX, TILE_PX, 3), 7, np.uint8)
+    rgb[30, 48] = 40
+    assert doubt(mask(30, 30, 5, 10), rgb=rgb).doubts != ()  # 9 px right of the box
+    assert doubt(mask(30, 31, 5, 10), rgb=rgb).doubts == ()  # 8 px
+    assert doubt(mask(0, 30, TILE_PX, 11), rgb=rgb).doubts == ()  # full columns: runs that go on
