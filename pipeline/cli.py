@@ -94,6 +94,45 @@ def runs_command(root: RootOption) -> None:
     Console().print(runs_table(runs))
 
 
+quarantine_app = typer.Typer(
+    help="Look at the images that were set aside, and overrule it.", no_args_is_help=True
+)
+app.add_typer(quarantine_app, name="quarantine")
+ImageIdsArgument = Annotated[
+    list[str], typer.Argument(metavar="IMAGE_ID...", help="File names of the images, as `list` shows them.")
+]
+NoteOption = Annotated[str, typer.Option("--note", help="Why; kept with the decision.")]
+
+
+@quarantine_app.command("list")
+def quarantine_list_command(
+    root: RootOption,
+    about: Annotated[
+        str, typer.Option("--about", help="Only images with this text in name, outcome or reasons.")
+    ] = "",
+) -> None:
+    """List the images that the newest run flagged, each with its reasons."""
+    from pipeline.quarantine_command import list_flagged  # noqa: PLC0415
+
+    list_flagged(Root(root), about, Console())
+
+
+@quarantine_app.command("restore")
+def quarantine_restore_command(image_ids: ImageIdsArgument, root: RootOption, note: NoteOption = "") -> None:
+    """Use these images in the next run, whatever the schema says against them."""
+    from pipeline.quarantine_command import decide  # noqa: PLC0415
+
+    decide(Root(root), image_ids, "restore", note, _console())
+
+
+@quarantine_app.command("drop")
+def quarantine_drop_command(image_ids: ImageIdsArgument, root: RootOption, note: NoteOption = "") -> None:
+    """Leave these images out of the next run, even if nothing speaks against them."""
+    from pipeline.quarantine_command import decide  # noqa: PLC0415
+
+    decide(Root(root), image_ids, "drop", note, _console())
+
+
 @app.command("settings")
 def settings_command(profile: ProfileOption = "default", overrides: SetOption = []) -> None:  # noqa: B006
     """Print all settings of a profile with their meaning: a YAML file that can serve as your own profile."""

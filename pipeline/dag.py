@@ -48,6 +48,7 @@ def create_pipeline(
     root: str,
     model_store: str,
     schema_file: str,
+    decisions_file: str = "",
     metadata_connection_config: metadata.ConnectionConfigType | None = None,
     beam_pipeline_args: list[str] | None = None,
 ) -> pipeline.Pipeline:
@@ -59,6 +60,8 @@ def create_pipeline(
         root: folder for the artifacts.
         model_store: folder into which approved models are pushed, `<model_store>/<version>/`.
         schema_file: schema of the Examples in text format, see `schemas`.
+        decisions_file: what people decided about quarantined images, "" for none; its path must change with
+            its content.
         metadata_connection_config: ML Metadata; None on platforms that bring their own.
         beam_pipeline_args: where the Beam stages run.
     """
@@ -75,7 +78,9 @@ def create_pipeline(
     validator = tfx.components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
     )
-    screener = ImageScreener(examples=raw, schema=schema.outputs["schema"], settings=settings.screening)
+    screener = ImageScreener(
+        examples=raw, schema=schema.outputs["schema"], settings=settings.screening, decisions=decisions_file
+    )
     clean = screener.outputs["examples"]
     sampler = ShipSampler(examples=clean, settings=settings.sampling)
     transform = tfx.components.Transform(

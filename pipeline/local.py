@@ -1,11 +1,15 @@
 """The local run: BeamDagRunner in this process, told stage by stage."""
 
+import difflib
 import hashlib
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, Self
 
 from apache_beam.options.pipeline_options import StandardOptions
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import v1 as tfx
 from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
@@ -14,6 +18,8 @@ from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
 from components.errors import InputError
+from components.image_screener.decisions import read_decisions
+from components.image_screener.settings import ScreeningSettings
 from pipeline.dag import DataSource, create_pipeline
 from pipeline.root import Root
 from pipeline.settings import Settings
@@ -43,30 +49,49 @@ def run_locally(dag: tfx.dsl.Pipeline, run_id: str) -> None:
 def local_pipeline(source: DataSource, settings: Settings, root: Root) -> tfx.dsl.Pipeline:
     """The pipeline with its artifacts, metadata and model store under a local root."""
     located = Root(root.path.resolve())
+    schema = _schema_text(settings.screening, source.columns)
+    decisions = located.decisions.read_bytes() if located.decisions.exists() else b""
+    read_decisions(located.decisions)  # raises what is wrong with them before anything starts
     return create_pipeline(
         source,
         settings,
         root=str(located.artifacts),
         model_store=str(located.model_store),
-        schema_file=str(_schema_file(settings.screening.schema_file, source, located)),
+        schema_file=str(_by_content(located.path / "schemas", SHIP_IMAGES.name, schema.encode())),
+        decisions_file=str(_by_content(located.path / "decisions", "decisions.csv", decisions))
+        if decisions
+        else "",
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(located.metadata)),
         beam_pipeline_args=list(settings.beam.args),
     )
 
 
-def _schema_file(own: str, source: DataSource, root: Root) -> Path:
-    """A copy of the schema with the slicing columns of the scene table.
-
-    It lies where its content says, since TFX's cache knows a schema by its path alone.
-    """
-    schema = Path(own).resolve() if own else SHIP_IMAGES
+def _schema_text(settings: ScreeningSettings, columns: Iterable[str]) -> str:
+    """The schema with the slicing columns of the scene table."""
+    own = settings.schema_file
     try:
-        text = with_columns(schema.read_text(encoding="utf-8"), source.columns)
+        text = (Path(own) if own else SHIP_IMAGES).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"screening.schema_file = {own}: cannot be read: {error}") from None
-    file = root.path / "schemas" / hashlib.sha256(text.encode()).hexdigest()[:16] / SHIP_IMAGES.name
+    try:
+        features = {feature.name for feature in text_format.Parse(text, schema_pb2.Schema()).feature}
+    except text_format.ParseError as error:
+        raise InputError(f"screening.schema_file = {own}: no Schema in text format: {error}") from None
+    for name in settings.actions:
+        if name not in features:
+            close = difflib.get_close_matches(name, features, n=1)
+            raise InputError(
+                f"screening.actions.{name}: the schema has no such feature"
+                + (f" (did you mean {close[0]}?)" if close else f"; it has {', '.join(sorted(features))}")
+            )
+    return with_columns(text, columns)
+
+
+def _by_content(folder: Path, name: str, content: bytes) -> Path:
+    """The content in a file whose path says what it is, since TFX's cache knows a file by its path alone."""
+    file = folder / hashlib.sha256(content).hexdigest()[:16] / name
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    file.write_bytes(content)
     return file
 
 

@@ -32,6 +32,11 @@ class Root:
         """Pushed models, `<version>/`, as TF Serving and KServe read them."""
         return self.path / "models" / MODEL_NAME
 
+    @property
+    def decisions(self) -> Path:
+        """What people decided about quarantined images; read by every run."""
+        return self.path / "quarantine_decisions.csv"
+
     def run_folder(self, run_id: str) -> Path:
         """Settings, log and pictures of one run."""
         return self.path / "runs" / run_id

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -66,6 +66,7 @@ def run(inputs: Inputs, settings: Settings, root: Root, console: Console, verbos
         folder.mkdir(parents=True, exist_ok=True)
         values = settings.model_dump(mode="json")
         (folder / "settings.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+        (folder / "inputs.yaml").write_text(yaml.safe_dump(asdict(inputs.absolute())), encoding="utf-8")
         log = folder / "log.txt"
         if not verbose:
             # Asked before the redirection, after which standard error is a file.

@@ -4,7 +4,8 @@ import csv
 import io
 import posixpath
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -21,16 +22,18 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.examples import IMAGE_COUNT, IMAGE_ID, SPLITS
-from components.image_screener.screening import Finding, Judge
+from components.examples import IMAGE_COUNT, IMAGE_ID, SHA1, SPLITS
+from components.image_screener.decisions import Decision, read_decisions
+from components.image_screener.outcome import settle
+from components.image_screener.screening import Judge
 from components.image_screener.settings import ScreeningSettings
-from components.progress import Meter
+from components.progress import advance, running
 from components.tfrecords import ReadSplits, WriteSplit
 
 QUARANTINE_SPLIT = "quarantine"
 QUARANTINE_CSV = "quarantine.csv"
 QUARANTINE_REASONS = "quarantine_reasons"
-CSV_COLUMNS = ("image_id", "split", "reasons")
+CSV_COLUMNS = ("image_id", "split", "outcome", "reasons", "sha1")
 
 _STAGE = "ImageScreener"
 _ROWS = "quarantine rows"
@@ -59,6 +62,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
         settings = ScreeningSettings.model_validate_json(str(exec_properties["settings"]))
+        decisions_file = str(exec_properties.get("decisions") or "")
 
         screened.split_names = artifact_utils.encode_split_names(list(SPLITS))
         quarantine.split_names = artifact_utils.encode_split_names([QUARANTINE_SPLIT])
@@ -70,11 +74,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             examples_uri=examples.uri,
             schema=schema,
             settings=settings,
+            decisions=read_decisions(Path(decisions_file)) if decisions_file else {},
             screened_uri=screened.uri,
             quarantine_uri=quarantine.uri,
         )
-        result = pipeline.run()
-        result.wait_until_finish()
+        total = examples.get_int_custom_property(IMAGE_COUNT) or None
+        with running(_STAGE, total, "images"):
+            result = pipeline.run()
+            result.wait_until_finish()
         counts = _counts(result)
         logging.info("%s", account(counts))
         for artifact, kind in ((screened, "clean"), (quarantine, "quarantined")):
@@ -87,6 +94,7 @@ def build(
     examples_uri: str,
     schema: schema_pb2.Schema,
     settings: ScreeningSettings,
+    decisions: dict[str, Decision],
     screened_uri: str,
     quarantine_uri: str,
 ) -> None:
@@ -97,7 +105,7 @@ def build(
         | "Batch" >> beam.BatchElements(min_batch_size=_BATCH, max_batch_size=_BATCH)
         # The schema travels as text: protocol buffers of the upb kind cannot be pickled by every Beam.
         | "Judge"
-        >> beam.ParDo(_Screen(text_format.MessageToString(schema), settings.enabled)).with_outputs(
+        >> beam.ParDo(_Screen(text_format.MessageToString(schema), settings, decisions)).with_outputs(
             *SPLITS, QUARANTINE_SPLIT, _ROWS
         )
     )
@@ -137,17 +145,13 @@ def account(counts: dict[str, int]) -> str:
 class _Screen(beam.DoFn):
     """Batches of (split, record) to clean records, quarantined examples and rows of the table."""
 
-    def __init__(self, schema_text: str, all_features: bool) -> None:
+    def __init__(self, schema_text: str, settings: ScreeningSettings, decisions: dict[str, Decision]) -> None:
         super().__init__()
-        self._schema_text, self._all_features = schema_text, all_features
+        self._schema_text, self._settings, self._decisions = schema_text, settings, decisions
 
     def setup(self) -> None:
         schema = text_format.Parse(self._schema_text, schema_pb2.Schema())
-        self._judge = Judge(schema, self._all_features)
-        self._meter = Meter(_STAGE, None, "images")
-
-    def teardown(self) -> None:
-        self._meter.close()
+        self._judge = Judge(schema, self._settings.enabled)
 
     def process(self, batch: list[tuple[str, bytes]]) -> Iterator[Any]:
         for split, _ in batch:
@@ -155,37 +159,48 @@ class _Screen(beam.DoFn):
         # Parsed twice rather than kept: 64 parsed examples would double the memory, parsing takes 0.05 ms.
         rows = [self._judge.row(tf.train.Example.FromString(record)) for _, record in batch]
         for (split, record), findings in zip(batch, self._judge.findings(rows), strict=True):
-            if not findings:
+            example = tf.train.Example.FromString(record)
+            image_id, sha1 = _text(example, IMAGE_ID), _text(example, SHA1)
+            decision = self._decisions.get(image_id)
+            if decision is not None and decision.sha1 != sha1:
+                decision = None
+            outcome = settle(findings, self._settings.actions, decision)
+            for feature in outcome.features:
+                _count(f"reason {feature}")
+            if outcome.fate != "clean":
+                row = (image_id, split, outcome.fate, "; ".join(outcome.reasons), sha1)
+                yield beam.pvalue.TaggedOutput(_ROWS, row)
+            if outcome.is_kept:
                 _count(f"clean {split}")
                 yield beam.pvalue.TaggedOutput(split, record)
-                continue
-            _count(f"quarantined {split}")
-            for finding in findings:
-                _count(f"reason {finding.feature}")
-            example = tf.train.Example.FromString(record)
-            image_id = b"".join(example.features.feature[IMAGE_ID].bytes_list.value).decode(errors="replace")
-            explained = with_reasons(example, findings).SerializeToString()
-            yield beam.pvalue.TaggedOutput(QUARANTINE_SPLIT, explained)
-            yield beam.pvalue.TaggedOutput(_ROWS, (image_id, split, "; ".join(map(str, findings))))
-        self._meter.advance(len(batch))
+            else:
+                _count(f"quarantined {split}")
+                explained = with_reasons(example, outcome.reasons).SerializeToString()
+                yield beam.pvalue.TaggedOutput(QUARANTINE_SPLIT, explained)
+        advance(_STAGE, len(batch))
 
 
-def with_reasons(example: tf.train.Example, findings: list[Finding]) -> tf.train.Example:
+def with_reasons(example: tf.train.Example, reasons: Iterable[str]) -> tf.train.Example:
     """The example with the reasons as strings in a further feature; everything else stays as it was."""
-    reasons = example.features.feature[QUARANTINE_REASONS].bytes_list
-    reasons.ClearField("value")
-    reasons.value.extend(str(finding).encode() for finding in findings)
+    feature = example.features.feature[QUARANTINE_REASONS].bytes_list
+    feature.ClearField("value")
+    feature.value.extend(reason.encode() for reason in reasons)
     return example
 
 
-def _write_csv(rows: list[tuple[str, str, str]], path: str) -> None:
+def _text(example: tf.train.Example, name: str) -> str:
+    # File names need not be valid UTF-8.
+    return b"".join(example.features.feature[name].bytes_list.value).decode(errors="surrogateescape")
+
+
+def _write_csv(rows: list[tuple[str, ...]], path: str) -> None:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(CSV_COLUMNS)
     ordered = sorted(rows, key=lambda row: (row[1], row[0]))
     table.writerows(ordered)
     with FileSystems.create(path, mime_type="text/csv") as file:
-        file.write(text.getvalue().encode())
+        file.write(text.getvalue().encode(errors="surrogateescape"))
 
 
 def _count(name: str) -> None:

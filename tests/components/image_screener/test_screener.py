@@ -1,7 +1,9 @@
 """The component as a whole, on generated images, in the in-memory Beam runner."""
 
 import csv
+import hashlib
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.examples import SPLITS
 from components.image_screener.component import ImageScreener
+from components.image_screener.decisions import Decision, append_decisions
 from components.image_screener.executor import QUARANTINE_CSV, QUARANTINE_REASONS, Executor, account
 from components.image_screener.settings import ScreeningSettings
 from components.tfrecords import frame, read_records
@@ -21,7 +24,13 @@ from schemas import SHIP_IMAGES
 class Screened:
     """What a run of the executor on a folder left behind."""
 
-    def __init__(self, folder: Path, records: dict[str, list[bytes]], settings: ScreeningSettings) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        records: dict[str, list[bytes]],
+        settings: ScreeningSettings,
+        decisions: Iterable[Decision] = (),
+    ) -> None:
         raw = write_examples(folder / "raw", {split: records.get(split, []) for split in SPLITS})
         clean, quarantine = standard_artifacts.Examples(), standard_artifacts.Examples()
         clean.uri, quarantine.uri = str(folder / "clean"), str(folder / "quarantine")
@@ -29,10 +38,11 @@ class Screened:
         schema.uri = str(folder / "schema")
         Path(schema.uri).mkdir()
         shutil.copy(SHIP_IMAGES, folder / "schema" / "schema.pbtxt")
+        append_decisions(folder / "decisions.csv", decisions)
         Executor().Do(
             {"raw_examples": [raw], "schema": [schema]},
             {"examples": [clean], "quarantine": [quarantine]},
-            {"settings": settings.model_dump_json()},
+            {"settings": settings.model_dump_json(), "decisions": str(folder / "decisions.csv")},
         )
         self.clean = {split: list(read_records(clean.uri, split)) for split in SPLITS}
         self.payload = {examples_utils.get_payload_format_string(made) for made in (clean, quarantine)}
@@ -110,6 +120,36 @@ def test_switched_off_nothing_but_the_unusable_is_set_aside(records, tmp_path):
     assert off.clean["test_empty"] == records["test_empty"]
     assert off.quarantined == []
     assert off.table == []
+
+
+def test_settings_and_people_overrule_the_schema(records, make_example, sea_jpeg, tmp_path):
+    small, fine = _small(sea_jpeg), sea_jpeg
+    usable = {
+        "train_empty": [
+            make_example(small, name).SerializeToString()
+            for name in ("warned.jpg", "restored.jpg", "changed.jpg")
+        ],
+        "test_empty": [make_example(fine, name).SerializeToString() for name in ("fine.jpg", "dropped.jpg")],
+        "test_ships": records["test_ships"],
+    }
+    decisions = [
+        Decision("restored.jpg", hashlib.sha1(small).hexdigest(), "restore", "Ada", "", "a crop is fine"),
+        Decision("changed.jpg", hashlib.sha1(fine).hexdigest(), "drop", "Ada", "", "of another content"),
+        Decision("dropped.jpg", hashlib.sha1(fine).hexdigest(), "drop", "Ada", "", ""),
+        Decision("label.jpg", hashlib.sha1(fine).hexdigest(), "restore", "Ada", "", ""),
+    ]
+    found = Screened(tmp_path, usable, ScreeningSettings(actions={"height": "warn"}), decisions)
+    assert found.clean["train_empty"] == usable["train_empty"]
+    assert found.clean["test_empty"] == usable["test_empty"][:1]
+    assert found.clean["test_ships"] == []
+    crop = "height 500 not in [768, 768]"
+    assert {row["image_id"]: (row["outcome"], row["reasons"]) for row in found.table} == {
+        "warned.jpg": ("warned", crop),
+        "changed.jpg": ("warned", crop),
+        "restored.jpg": ("restored", f"restored by Ada: a crop is fine; {crop}"),
+        "dropped.jpg": ("dropped", "dropped by Ada"),
+        "label.jpg": ("quarantined", "label_ok 0 not in [1, 1]: run 9 2 leaves the image"),
+    }
 
 
 def test_account_is_one_line():

@@ -1,0 +1,117 @@
+"""`ships quarantine`: look at what was set aside, and overrule it."""
+
+import csv
+import getpass
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from components.errors import InputError
+from components.image_screener.decisions import Decision, Verdict, append_decisions, read_decisions
+from components.ship_example_gen.listing import read_bytes
+from pipeline.root import Root
+from pipeline.runs import Run, list_runs
+
+# What no decision can mend: there are no pixels, or no mask of them.
+_UNUSABLE = ("decode_ok", "label_ok")
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """A row of quarantine.csv, see `components.image_screener.executor`."""
+
+    image_id: str
+    split: str
+    outcome: str
+    reasons: str
+    sha1: str
+
+
+def list_flagged(root: Root, about: str, console: Console) -> None:
+    """Print the images that the newest screening flagged, and the decisions that the next run will honour.
+
+    Args:
+        root: where the runs are.
+        about: only images with this text in their id, outcome or reasons; "" for all.
+        console: where to.
+
+    Raises:
+        InputError: no run has screened anything yet.
+    """
+    run, flagged = _newest_screening(root)
+    decisions = read_decisions(root.decisions)
+    shown = [row for row in flagged if about in f"{row.image_id} {row.outcome} {row.reasons}"]
+    table = Table("image", "split", "outcome", "reasons", "next run", title=f"Flagged in run {run.run_id}")
+    for row in shown:
+        decision = decisions.get(row.image_id)
+        verdict = decision.verdict if decision is not None and decision.sha1 == row.sha1 else ""
+        table.add_row(*map(escape, (row.image_id, row.split, row.outcome, row.reasons, verdict)))
+    console.print(table)
+    outcomes = Counter(row.outcome for row in shown)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common()) or "none"
+    console.print(f"{len(shown)} of {len(flagged)} flagged images: {told}", highlight=False)
+
+
+def decide(root: Root, image_ids: Sequence[str], verdict: Verdict, note: str, console: Console) -> None:
+    """Record a decision about each image; the next run honours it.
+
+    Raises:
+        InputError: an image is unknown or can never be used; then nothing is recorded.
+    """
+    run, flagged = _newest_screening(root)
+    rows = {row.image_id: row for row in flagged}
+    when, by = time.strftime("%Y-%m-%dT%H:%M:%S%z"), getpass.getuser()
+    decisions = []
+    for image_id in image_ids:
+        row = rows.get(image_id)
+        if verdict == "restore" and row is not None:
+            _check_usable(row)
+        sha1 = row.sha1 if row is not None else _sha1(run, root, image_id)
+        decisions.append(Decision(image_id, sha1, verdict, by, when, note))
+    append_decisions(root.decisions, decisions)
+    done = "Restored" if verdict == "restore" else "Dropped"
+    console.print(
+        f"{done} {len(decisions)} image{'' if len(decisions) == 1 else 's'}; the next run honours it. "
+        f"All decisions: {root.decisions}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _check_usable(row: Flagged) -> None:
+    for reason in row.reasons.split("; "):
+        if reason.startswith(_UNUSABLE):
+            raise InputError(
+                f"{row.image_id} cannot be restored: {reason}. Mend the file or its label rows instead; "
+                "the next run judges them anew."
+            )
+
+
+def _newest_screening(root: Root) -> tuple[Run, list[Flagged]]:
+    for run in list_runs(root):
+        stage = run.stages.get("ImageScreener")
+        uri = stage.uri("quarantine") if stage else None
+        if uri is not None:
+            with Path(uri, "quarantine.csv").open(newline="", errors="surrogateescape") as file:
+                return run, [Flagged(**row) for row in csv.DictReader(file)]
+    raise InputError(f"--root {root.path}: no run has screened images yet; `ships stats` or `ships run` does")
+
+
+def _sha1(run: Run, root: Root, image_id: str) -> str:
+    inputs = yaml.safe_load((root.run_folder(run.run_id) / "inputs.yaml").read_text(encoding="utf-8"))
+    path = f"{inputs['images']}/{image_id}"
+    try:
+        content = read_bytes(path)
+    except OSError as error:
+        raise InputError(
+            f"no image {image_id} among those of run {run.run_id} ({inputs['images']}): {error.strerror}"
+        ) from None
+    return hashlib.sha1(content, usedforsecurity=False).hexdigest()
