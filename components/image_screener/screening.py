@@ -74,7 +74,7 @@ class Judge:
         self._domains = {domain.name: domain for domain in schema.string_domain}
         self._features: dict[str, schema_pb2.Feature] = {}
         for feature in schema.feature:
-            if feature.name in ESSENTIAL or (all_features and _has_rule(feature)):
+            if feature.name in ESSENTIAL or (all_features and has_rule(feature)):
                 rule = self._features[feature.name] = schema_pb2.Feature()
                 rule.CopyFrom(feature)
                 if rule.presence.min_fraction < 1:
@@ -166,7 +166,7 @@ class Judge:
         )
 
 
-def _has_rule(feature: schema_pb2.Feature) -> bool:
+def has_rule(feature: schema_pb2.Feature) -> bool:
     """Whether the schema says which values are ordinary, not only that there are some."""
     return feature.WhichOneof("domain_info") in ("int_domain", "float_domain", "domain")
 

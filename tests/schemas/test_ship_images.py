@@ -133,6 +133,12 @@ def test_statistics_hold_neither_pixels_nor_masks(schema, caplog):
     assert "utf" not in caplog.text.lower()
 
 
+def test_texts_that_are_all_different_are_no_anomaly(schema):
+    found = tfdv.validate_statistics(_statistics(3, schema), schema).anomaly_info
+    assert not {"image_id", "encoded_pixels"} & set(found)
+    assert found["sha1"].short_description == "Column dropped"  # the examples above have none
+
+
 def test_further_columns_can_be_named(schema):
     statistics = _statistics(3, schema)
     assert "Source" in tfdv.validate_statistics(statistics, schema).anomaly_info
