@@ -7,7 +7,8 @@ import difflib
 import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from types import NoneType
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -180,9 +181,13 @@ def _expected(info: FieldInfo | None) -> str:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return "a section with key: value lines"
     names = {bool: "true or false", int: "integer", float: "number", str: "text"}
-    choices = get_args(kind)
+    choices = [choice for choice in get_args(kind) if choice is not NoneType]
     if kind in names:
         text = names[kind]  # type: ignore[index]
+    elif len(choices) == 1 and choices[0] in names:
+        text = f"{names[choices[0]]} or null"
+    elif get_origin(kind) is dict:
+        text = f"{{name: one of {', '.join(get_args(choices[1]))}}}"
     elif choices and all(isinstance(choice, str) for choice in choices):
         text = f"one of {', '.join(choices)}"
     else:

@@ -1,8 +1,13 @@
 """ShipSampler component: copies the drawn images of the train and eval splits."""
 
+import csv
+import io
+import posixpath
+
 import apache_beam as beam
 import tensorflow as tf
 from absl import logging
+from apache_beam.io.filesystems import FileSystems
 from tfx import v1 as tfx
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
@@ -11,10 +16,11 @@ from tfx.types import artifact_utils, channel, channel_utils, component_spec, st
 
 from components.code_digest import code_digest
 from components.examples import IMAGE_ID, SHIP_GROUP, SPLITS
-from components.ship_sampler.sampling import Candidate, Sample, sample_images
+from components.ship_sampler.sampling import Candidate, GroupCount, Sample, sample_images
 from components.ship_sampler.settings import SamplingSettings
 from components.tfrecords import ReadSplit, WriteSplit
 
+SAMPLE_CSV = "sample.csv"
 # The test splits are Evaluator's alone, and it reads them unsampled.
 SAMPLED_SPLITS = tuple(split for split in SPLITS if not split.startswith("test"))
 
@@ -64,6 +70,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | beam.combiners.ToList()
                 | "Sample" >> beam.Map(_draw, settings=settings)
             )
+            _ = sample | "WriteCounts" >> beam.Map(_write_counts, posixpath.join(sampled.uri, SAMPLE_CSV))
             for split in SAMPLED_SPLITS:
                 _ = (
                     records[split]
@@ -87,6 +94,15 @@ def _draw(candidates: list[Candidate], settings: SamplingSettings) -> Sample:
     return sample
 
 
+def _write_counts(sample: Sample, path: str) -> None:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow((*GroupCount._fields, "shortfall"))
+    table.writerows((*count, count.shortfall) for count in sample.counts)
+    with FileSystems.create(path, mime_type="text/csv") as file:
+        file.write(text.getvalue().encode())
+
+
 def _is_drawn(record: bytes, sample: Sample) -> bool:
     image_id = tf.train.Example.FromString(record).features.feature[IMAGE_ID].bytes_list.value[0].decode()
     return image_id in sample.image_ids
@@ -96,7 +112,8 @@ class ShipSampler(base_beam_component.BaseBeamComponent):
     """Draws the images that train, by image and ship group.
 
     Outputs:
-        sampled_examples: Examples with the train and eval splits, records as they were.
+        sampled_examples: Examples with the train and eval splits, records as they were; beside them
+            `sample.csv`: role, group, available, wanted ("" for all), drawn, shortfall.
     """
 
     SPEC_CLASS = ShipSamplerSpec

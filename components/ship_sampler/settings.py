@@ -16,6 +16,9 @@ class SamplingSettings(BaseModel):
         "ship-quantity groups, as in the report; ships_only: every image with ships and no other; all.",
     )
     empties: int = Field(500, ge=0, description="Images without ships in a balanced sample.")
+    max_empties: int | None = Field(
+        None, ge=1, description="At most so many images without ships under strategy all; null for no cap."
+    )
     per_group: int = Field(1500, ge=1, description="Images of each ship-quantity group in a balanced sample.")
     eval_images: int = Field(
         1000, ge=1, description="At most so many eval images with, and as many without ships are looked at."
