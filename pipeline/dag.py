@@ -104,6 +104,7 @@ def create_pipeline(
         segmenter=segmenter.outputs["model"],
         classifier=classifier.outputs["model"] if classifier else None,
         examples=clean,
+        statistics=statistics.outputs["statistics"],
         settings=settings.detector,
         contrast=settings.contrast,
     )
