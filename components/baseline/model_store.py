@@ -7,6 +7,10 @@ from tfx.utils import path_utils
 
 # Pusher copies this file last, so a half-copied version does not count.
 _LAST_COPIED = "saved_model.pb"
+# TensorFlow Serving ignores assets.extra, and copies of the model keep it.
+ASSETS_EXTRA = "assets.extra"
+# Statistics of the data that a model comes from, `Split-NAME/FeatureStats.pb`, beneath `ASSETS_EXTRA`.
+DATA_STATISTICS = "data_statistics"
 
 
 def latest_version(store: str) -> str | None:
@@ -26,3 +30,10 @@ def latest_version(store: str) -> str | None:
 def holds_model(artifact_uri: str) -> bool:
     """Whether a Model artifact holds a SavedModel; that of `Baseline` is empty before the first push."""
     return bool(fileio.exists(posixpath.join(path_utils.serving_model_dir(artifact_uri), _LAST_COPIED)))
+
+
+def accepted_statistics(store: str) -> str:
+    """Folder with the statistics of the data of the latest pushed model, "" if there are none."""
+    version = latest_version(store)
+    folder = posixpath.join(version, ASSETS_EXTRA, DATA_STATISTICS) if version else ""
+    return folder if folder and fileio.exists(folder) else ""

@@ -21,6 +21,7 @@ class ShipDetectorSpec(component_spec.ComponentSpec):
         "classifier": component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
         "segmenter": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "statistics": component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
     }
     OUTPUTS = {  # noqa: RUF012
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
@@ -35,14 +36,15 @@ class ShipDetector(base_component.BaseComponent):
             classifier=classifier.outputs["model"],
             segmenter=segmenter.outputs["model"],
             examples=screener.outputs["examples"],
+            statistics=statistics_gen.outputs["statistics"],
             settings=DetectorSettings(),
             contrast=ContrastSettings(),
         )
 
     Outputs:
         model: `Format-Serving/`, a SavedModel (see `signatures.signatures`) with
-            `assets.extra/thresholds.json`; beside it `thresholds.json`, the same report of the chosen
-            thresholds.
+            `assets.extra/thresholds.json`, the report of the chosen thresholds, and
+            `assets.extra/data_statistics/`; beside it the same `thresholds.json`.
     """
 
     SPEC_CLASS = ShipDetectorSpec
@@ -50,9 +52,11 @@ class ShipDetector(base_component.BaseComponent):
 
     def __init__(
         self,
+        *,
         classifier: channel.BaseChannel | None,
         segmenter: channel.BaseChannel,
         examples: channel.BaseChannel,
+        statistics: channel.BaseChannel,
         settings: DetectorSettings,
         contrast: ContrastSettings,
     ) -> None:
@@ -63,6 +67,7 @@ class ShipDetector(base_component.BaseComponent):
                 if the settings ask for no cascade.
             segmenter: the same of trainer "Segmenter".
             examples: screened raw Examples, of which only eval_ships and eval_empty are read.
+            statistics: of the data set, kept with the model.
             settings: cascade, tiling, test-time augmentation, thresholds.
             contrast: the adjustment that Transform made for both trainers.
         """
@@ -71,6 +76,7 @@ class ShipDetector(base_component.BaseComponent):
                 classifier=classifier,
                 segmenter=segmenter,
                 examples=examples,
+                statistics=statistics,
                 settings=settings.model_dump_json(),
                 contrast=contrast.model_dump_json(),
                 code_digest=code_digest("components.ship_detector.executor"),

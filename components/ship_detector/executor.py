@@ -33,7 +33,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[tfx.dsl.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Inputs `classifier`, `segmenter` and `examples`, output `model`; see component.ShipDetector.
+        """Inputs and outputs as component.ShipDetector declares them.
 
         Raises:
             InputError: a trained network is missing or has the wrong shape.
@@ -55,7 +55,8 @@ class Executor(base_executor.BaseExecutor):
             settings,
         )
         tuning = tune_on(detector, examples, settings)
-        export(detector, tuning, path_utils.serving_model_dir(model_uri))
+        statistics = artifact_utils.get_single_uri(input_dict["statistics"])
+        export(detector, tuning, statistics, path_utils.serving_model_dir(model_uri))
         write_tuning(tuning, model_uri)
 
 

@@ -7,26 +7,28 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from tfx.utils import io_utils
 
+from components.baseline.model_store import ASSETS_EXTRA, DATA_STATISTICS
 from components.ship_detector.detector import ShipDetector
 from components.ship_detector.signatures import signatures
 
 THRESHOLDS_FILE = "thresholds.json"
-# TensorFlow Serving ignores this folder of a SavedModel, and copies of the model keep it.
-ASSETS_EXTRA = "assets.extra"
 
 
-def export(detector: ShipDetector, tuning: dict[str, Any], folder: str) -> None:
-    """Write the SavedModel into `folder`, with `tuning` as `assets.extra/thresholds.json`.
+def export(detector: ShipDetector, tuning: dict[str, Any], statistics: str, folder: str) -> None:
+    """Write the SavedModel into `folder`, with thresholds and data statistics in `assets.extra`.
 
     Args:
         detector: with its thresholds in force.
-        tuning: report of the tuning, JSON values only.
+        tuning: report of the tuning, JSON values only; becomes `thresholds.json`.
+        statistics: folder of StatisticsGen's; new data can be held against it as long as the model serves.
         folder: on any filesystem that TensorFlow can write; `saved_model.pb` comes last, for pollers.
     """
     with tempfile.TemporaryDirectory() as scratch:
         tf.saved_model.save(detector, scratch, signatures=signatures(detector))
         write_tuning(tuning, posixpath.join(scratch, ASSETS_EXTRA))
+        io_utils.copy_dir(statistics, posixpath.join(scratch, ASSETS_EXTRA, DATA_STATISTICS))
         files = [file for file in Path(scratch).rglob("*") if file.is_file()]
         for file in sorted(files, key=lambda file: file.name == "saved_model.pb"):
             target = posixpath.join(folder, file.relative_to(scratch).as_posix())

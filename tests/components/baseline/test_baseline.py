@@ -2,7 +2,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.baseline.component import Executor
-from components.baseline.model_store import holds_model, latest_version
+from components.baseline.model_store import accepted_statistics, holds_model, latest_version
 
 
 def _push(store, version, complete=True):
@@ -29,6 +29,16 @@ def test_a_half_copied_version_and_other_folders_do_not_count(tmp_path):
 @pytest.mark.parametrize("store", ["", "nothing"])
 def test_there_is_no_version_before_the_first_push(tmp_path, store):
     assert latest_version(str(tmp_path / store)) is None
+
+
+def test_statistics_of_accepted_data_come_with_the_latest_version(tmp_path):
+    assert accepted_statistics(str(tmp_path)) == ""
+    for version in (9, 10):
+        _push(tmp_path, version)
+        assert accepted_statistics(str(tmp_path)) == ""
+        folder = tmp_path / str(version) / "assets.extra" / "data_statistics"
+        folder.mkdir(parents=True)
+        assert accepted_statistics(str(tmp_path)) == str(folder)
 
 
 def _baseline_of(store, folder):

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from brightness_networks import CLASSIFIER_PX, classifier, encoded, example, scene, segmenter
 from example_files import write_examples
-from tfx.types import standard_artifacts
+from tfx.types import artifact, standard_artifacts
 from tfx.types.channel import Channel
 from tfx.utils import path_utils
 
@@ -31,6 +31,14 @@ def trained(folder: Path, network: keras.Model, **settings: Any) -> Any:
     network.save(serving / "model.keras")
     (serving / "history.json").write_text(json.dumps({"settings": settings, "epochs": []}))
     return model
+
+
+def statistics(folder: Path) -> artifact.Artifact:
+    made = standard_artifacts.ExampleStatistics()
+    made.uri = str(folder)
+    (folder / "Split-train_ships").mkdir(parents=True)
+    (folder / "Split-train_ships" / "FeatureStats.pb").write_bytes(b"as StatisticsGen wrote it")
+    return made
 
 
 def records(ships: int, empties: int) -> dict[str, list[bytes]]:
@@ -56,6 +64,7 @@ def run(tmp_path: Path) -> Iterator[Any]:
                 ],
                 "segmenter": [trained(tmp_path / "segmenter", segmenter())],
                 "examples": [write_examples(tmp_path / "examples", splits)],
+                "statistics": [statistics(tmp_path / "statistics")],
             },
             {"model": [model]},
             {
@@ -76,6 +85,8 @@ def test_the_saved_model_lies_where_pusher_looks_and_has_the_tuned_thresholds(ru
     assert (tuning["ships"], tuning["empty"]) == (3, 3)
     assert tuning["thresholds"]["min_ship_pixels"] == 0
     assert json.loads((folder / "assets.extra" / "thresholds.json").read_text()) == tuning
+    kept = folder / "assets.extra" / "data_statistics" / "Split-train_ships" / "FeatureStats.pb"
+    assert kept.read_bytes() == b"as StatisticsGen wrote it"
 
     model = tf.saved_model.load(str(folder))
     assert float(model.mask_threshold) == pytest.approx(tuning["thresholds"]["mask_threshold"])
@@ -120,6 +131,7 @@ def test_the_component_declares_its_contract() -> None:
         classifier=Channel(type=standard_artifacts.Model),
         segmenter=Channel(type=standard_artifacts.Model),
         examples=Channel(type=standard_artifacts.Examples),
+        statistics=Channel(type=standard_artifacts.ExampleStatistics),
         settings=DetectorSettings(test_time_augmentation=4),
         contrast=ContrastSettings(method="clahe"),
     )

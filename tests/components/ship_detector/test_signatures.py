@@ -47,7 +47,8 @@ def detector(contrast: str = "none", **settings: Any) -> ShipDetector:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = str(tmp_path_factory.mktemp("detector"))
-    export(detector(), {"thresholds": {}}, path)
+    statistics = str(tmp_path_factory.mktemp("statistics"))
+    export(detector(), {"thresholds": {}}, statistics, path)
     return path
 
 
@@ -238,8 +239,11 @@ def test_without_a_classifier_the_likeliest_pixel_tells_the_ship_probability(tmp
     alone = ShipDetector(
         None, 0, segmenter(), ContrastSettings(), DetectorSettings(tile_px=256, overlap_px=32, cascade=False)
     )
-    export(alone, {"thresholds": {}}, str(tmp_path))
-    answer = answers(tf.saved_model.load(str(tmp_path)), *map(encoded, (scene(64, 96, BOX), scene(64, 96))))
+    (tmp_path / "statistics").mkdir()
+    export(alone, {"thresholds": {}}, str(tmp_path / "statistics"), str(tmp_path / "model"))
+    answer = answers(
+        tf.saved_model.load(str(tmp_path / "model")), *map(encoded, (scene(64, 96, BOX), scene(64, 96)))
+    )
     likeliest = [1 / (1 + np.exp(-(level - 130) / 10)) for level in (SHIP, SEA)]
     np.testing.assert_allclose(answer["ship_probability"], likeliest, rtol=0.05, atol=1e-4)
     assert answer["ship_pixels"][0] > 0
