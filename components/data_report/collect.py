@@ -16,8 +16,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.data_report.histograms import Axis, Histogram
 from components.data_report.measures import Measure, known_measures, read_statistics
-from components.data_report.quarantine import QuarantineGroup, gallery, read_quarantine, read_table, text
+from components.data_report.quarantine import QuarantineGroup, gallery, read_quarantine
 from components.data_report.settings import DataReportSettings
+from components.data_report.texts import read_table, shortened, text
 from components.data_report.thumbnails import Extremes, Sighting, thumbnail
 from components.examples import (
     ENCODED_PIXELS,
@@ -26,7 +27,6 @@ from components.examples import (
     IMAGE_ID,
     SHIP_COUNT,
     SHIP_GROUP,
-    SHIP_GROUPS,
     SPLITS,
     WIDTH,
 )
@@ -44,8 +44,6 @@ MOST_SHIPS = 20
 _ANOMALIES_FILE = "SchemaDiff.pb"
 # Airbus ships have 1 to 25,245 px; the largest mask there can be is the tile of 768 x 768 px.
 _AREA_AXIS = Axis(1.0, 768.0 * 768.0, log=True, bins=96)
-# TFDV lists every unexpected value: seen, 157,233 characters about one feature.
-_LONGEST_TEXT = 400
 _EXAMPLES_OF_AN_ISSUE = 5
 # Of each measure, so that one with a long tail does not fill the page.
 _UNUSUAL_PER_MEASURE = 3
@@ -104,14 +102,18 @@ class Anomaly:
     Attributes:
         feature: its name; "" for the data set as a whole.
         short: e.g. "Unexpected string values".
-        description: the long form, cut off where it is very long.
-        splits: where it was found.
+        descriptions: the long form, cut off where it is very long, by the splits in which it reads so.
     """
 
     feature: str
     short: str
-    description: str
-    splits: tuple[str, ...]
+    descriptions: Mapping[tuple[str, ...], str]
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Where it was found."""
+        found = {split for splits in self.descriptions for split in splits}
+        return tuple(split for split in SPLITS if split in found)
 
 
 @dataclass(frozen=True)
@@ -273,21 +275,24 @@ class _Tally:
 
 def read_anomalies(uri: str) -> tuple[Anomaly, ...]:
     """ExampleValidator's findings, the same finding about several splits once, in the order of the features."""
-    found: dict[tuple[str, str], tuple[str, list[str]]] = {}
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
+
+    def note(feature: str, short: str, description: str, split: str) -> None:
+        found.setdefault((feature, short), {}).setdefault(shortened(description.strip()), []).append(split)
+
     for split in SPLITS:
         path = posixpath.join(uri, f"Split-{split}", _ANOMALIES_FILE)
         anomalies = anomalies_util.load_anomalies_binary(path)
-        infos = [(".".join(info.path.step), info) for info in anomalies.anomaly_info.values()]
+        for info in anomalies.anomaly_info.values():
+            note(".".join(info.path.step), info.short_description, info.description, split)
         if anomalies.HasField("dataset_anomaly_info"):
-            infos.append(("", anomalies.dataset_anomaly_info))
+            info = anomalies.dataset_anomaly_info
+            note("", info.short_description, info.description, split)
         if anomalies.data_missing:
-            found.setdefault(("", "No data"), ("The split holds no image.", []))[1].append(split)
-        for feature, info in infos:
-            description = shortened(info.description.strip())
-            found.setdefault((feature, info.short_description), (description, []))[1].append(split)
+            note("", "No data", "The split holds no image.", split)
     return tuple(
-        Anomaly(feature, short, description, tuple(splits))
-        for (feature, short), (description, splits) in sorted(found.items())
+        Anomaly(feature, short, {tuple(splits): text for text, splits in descriptions.items()})
+        for (feature, short), descriptions in sorted(found.items())
     )
 
 
@@ -301,16 +306,7 @@ def read_label_issues(uri: str) -> tuple[LabelIssueKind, ...]:
         first = examples.setdefault(kind, [])
         if len(first) < _EXAMPLES_OF_AN_ISSUE:
             first.append(LabelIssue(posixpath.basename(file), lines, image_id, shortened(reason)))
-    return tuple(
-        LabelIssueKind(*kind, total, tuple(examples[kind])) for kind, total in totals.most_common()
-    )
-
-
-def shortened(long: str) -> str:
-    """A text of at most 400 characters, saying how much was cut off."""
-    if len(long) <= _LONGEST_TEXT:
-        return long
-    return f"{long[:_LONGEST_TEXT].rstrip()} ... ({len(long):,} characters in all)"
+    return tuple(LabelIssueKind(*kind, total, tuple(examples[kind])) for kind, total in totals.most_common())
 
 
 def _portraits(sightings: list[Sighting], measures: Mapping[str, Measure]) -> tuple[Portrait, ...]:
@@ -332,4 +328,6 @@ def _values(feature: _Features, name: str) -> Iterator[float]:
     if name in feature:
         kind = feature[name].WhichOneof("kind")
         if kind != "bytes_list":
-            yield from (value for value in getattr(feature[name], kind or "int64_list").value if math.isfinite(value))
+            yield from (
+                value for value in getattr(feature[name], kind or "int64_list").value if math.isfinite(value)
+            )

@@ -65,7 +65,9 @@ class Histogram:
 
     def trimmed(self) -> "Histogram":
         """Without the bins at both ends that are empty for every role; as it is if all are."""
-        filled = [number for number in range(self.axis.bins) if any(row[number] for row in self.counts.values())]
+        filled = [
+            number for number in range(self.axis.bins) if any(row[number] for row in self.counts.values())
+        ]
         if not filled:
             return self
         first, end = filled[0], filled[-1] + 1
@@ -73,15 +75,19 @@ class Histogram:
         return Histogram(axis, {role: row[first:end] for role, row in self.counts.items()})
 
 
-def fitting_axis(low: float, high: float, median: float) -> Axis:
+def fitting_axis(low: float, high: float, median: float, limit: float) -> Axis:
     """An axis for values of [low, high]: of equal ratios where most of them lie close to the lower end.
 
     Args:
         low: smallest value or limit to be shown.
         high: largest.
         median: of the values.
+        limit: smallest value that is allowed. If it is above 0, values at or below 0 do not keep the axis from
+            having equal ratios: they count in its first bin.
     """
     if high <= low:
         margin = abs(low) * 0.01 or 0.5
         return Axis(low - margin, high + margin)
-    return Axis(low, high, log=low > 0 and high > _SKEWED * median)
+    positive = low if low > 0 else limit / 10 if 0 < limit < high else 0.0
+    log = positive > 0 and high > _SKEWED * median
+    return Axis(positive if log else low, high, log)

@@ -125,7 +125,7 @@ def _measure(
             for role in ROLES
             if (of_role := [stats for split, stats in by_split.items() if split.startswith(role)])
         },
-        axis=fitting_axis(min(ends), max(ends), median),
+        axis=fitting_axis(min(ends), max(ends), median, allowed[0]),
     )
 
 

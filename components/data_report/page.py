@@ -89,7 +89,10 @@ def _verdict(judgement: Judgement) -> _Verdict:
     failed = [rule for rule in judgement.rules if not rule.passed]
     stops = sum(rule.action == "stop" for rule in failed)
     if judgement.stopped:
-        return _Verdict("stopped", f"Not accepted: {_rules(stops)} that {_verb(stops, 'stop')} the run {_is(stops)} broken.")
+        return _Verdict(
+            "stopped",
+            f"Not accepted: {_rules(stops)} that {_verb(stops, 'stop')} the run {_is(stops)} broken.",
+        )
     if judgement.warned:
         return _Verdict("warned", f"Accepted with warnings: {_rules(len(failed))} {_is(len(failed))} broken.")
     if judgement.rules:

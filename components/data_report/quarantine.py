@@ -1,17 +1,14 @@
 """The quarantine as the page shows it: every reason with its count, and some images of each."""
 
-import csv
-import io
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
 import tensorflow as tf
-from apache_beam.io.filesystems import FileSystems
 
+from components.data_report.texts import read_table, shortened, text
 from components.data_report.thumbnails import thumbnail
 from components.examples import IMAGE, IMAGE_ID
 from components.image_screener.executor import QUARANTINE_CSV, QUARANTINE_REASONS, QUARANTINE_SPLIT
@@ -72,14 +69,6 @@ class Quarantine:
         return Counter(self.splits.values())
 
 
-def read_table(path: str) -> Iterator[list[str]]:
-    """Rows of a CSV below its header, on any filesystem; bytes that are not UTF-8 become "\ufffd"."""
-    with FileSystems.open(path) as file:
-        rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline=""))
-        next(rows, None)
-        yield from rows
-
-
 def read_quarantine(uri: str) -> Quarantine:
     """The table of a quarantine artifact. Memory grows with the images in quarantine, not with the data set."""
     quarantine = Quarantine(posixpath.join(uri, QUARANTINE_CSV))
@@ -119,15 +108,10 @@ def _read(uri: str, chosen: set[str], splits: dict[str, str]) -> dict[str, Quara
             found[image_id] = Quarantined(
                 image_id,
                 splits[image_id],
-                tuple(reason.decode(errors="replace") for reason in reasons),
+                tuple(shortened(reason.decode(errors="replace")) for reason in reasons),
                 thumbnail(b"".join(feature[IMAGE].bytes_list.value)),
             )
     return found
-
-
-def text(feature: tf.train.Feature) -> str:
-    """The value of a text feature; file names need not be UTF-8."""
-    return b"".join(feature.bytes_list.value).decode(errors="replace")
 
 
 def _feature(reasons: str) -> str:
