@@ -274,7 +274,7 @@ class _Tally:
 
 
 def read_anomalies(uri: str) -> tuple[Anomaly, ...]:
-    """ExampleValidator's findings, the same finding about several splits once, in the order of the features."""
+    """ExampleValidator's findings in the order of the features, each once however many splits have it."""
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
 
     def note(feature: str, short: str, description: str, split: str) -> None:

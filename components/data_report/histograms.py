@@ -7,7 +7,7 @@ from components.examples import ROLES
 
 # Bars of 6 px on a chart of 300 px.
 _BINS = 50
-# A measure whose range is so many times its median leaves nearly all images in the first bars of a linear axis.
+# A range of so many medians would leave nearly all images in the first bars of a linear axis.
 _SKEWED = 10.0
 
 
@@ -82,8 +82,8 @@ def fitting_axis(low: float, high: float, median: float, limit: float) -> Axis:
         low: smallest value or limit to be shown.
         high: largest.
         median: of the values.
-        limit: smallest value that is allowed. If it is above 0, values at or below 0 do not keep the axis from
-            having equal ratios: they count in its first bin.
+        limit: smallest value that is allowed. If it is above 0, values at or below 0 do not keep the axis
+            from having equal ratios: they count in its first bin.
     """
     if high <= low:
         margin = abs(low) * 0.01 or 0.5

@@ -48,7 +48,7 @@ class Measure:
     axis: Axis
 
     def departure(self, value: float) -> float:
-        """How many spreads a value lies above (positive) or below the median; 0 if all values are the same."""
+        """Spreads between a value and the median, negative below it; 0 if all values are the same."""
         return (value - self.median) / self.spread if self.spread else 0.0
 
 

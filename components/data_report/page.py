@@ -31,7 +31,7 @@ class _Verdict:
 
 
 def render(survey: Survey, judgement: Judgement, source: str = "", made_at: datetime | None = None) -> str:
-    """The page. Whatever comes from file names and tables is escaped, and its script is the only one that runs.
+    """The page. What comes from file names and tables is escaped, and no script but its own can run.
 
     Args:
         survey: what is shown.
@@ -86,30 +86,21 @@ def limits(measure: Measure) -> str:
 
 
 def _verdict(judgement: Judgement) -> _Verdict:
-    failed = [rule for rule in judgement.rules if not rule.passed]
-    stops = sum(rule.action == "stop" for rule in failed)
+    broken = [rule for rule in judgement.rules if not rule.passed]
     if judgement.stopped:
+        stops = sum(rule.action == "stop" for rule in broken)
         return _Verdict(
-            "stopped",
-            f"Not accepted: {_rules(stops)} that {_verb(stops, 'stop')} the run {_is(stops)} broken.",
+            "stopped", f"Not accepted: {_broken(stops)} {'stops' if stops == 1 else 'stop'} the run."
         )
     if judgement.warned:
-        return _Verdict("warned", f"Accepted with warnings: {_rules(len(failed))} {_is(len(failed))} broken.")
+        return _Verdict("warned", f"Accepted with a warning: {_broken(len(broken))}.")
     if judgement.rules:
-        return _Verdict("accepted", f"Accepted: all {_rules(len(judgement.rules))} are kept.")
+        return _Verdict("accepted", "Accepted: every rule is kept.")
     return _Verdict("unjudged", "Not judged: no rules were applied to this data set.")
 
 
-def _rules(count: int) -> str:
-    return f"{count} rule{'' if count == 1 else 's'}"
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def _verb(count: int, plural: str) -> str:
-    return f"{plural}s" if count == 1 else plural
+def _broken(rules: int) -> str:
+    return f"{rules} broken rule{'' if rules == 1 else 's'}"
 
 
 @dataclass(frozen=True)

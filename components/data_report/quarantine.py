@@ -70,7 +70,7 @@ class Quarantine:
 
 
 def read_quarantine(uri: str) -> Quarantine:
-    """The table of a quarantine artifact. Memory grows with the images in quarantine, not with the data set."""
+    """The table of a quarantine artifact; memory grows with the quarantine, not with the data set."""
     quarantine = Quarantine(posixpath.join(uri, QUARANTINE_CSV))
     for image_id, split, reasons, *_ in read_table(quarantine.path):
         quarantine.groups.setdefault(_feature(reasons), []).append(image_id)

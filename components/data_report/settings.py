@@ -12,11 +12,11 @@ class DataReportSettings(BaseModel):
         12,
         ge=0,
         le=48,
-        description="Thumbnails of the brightest, of the darkest and of the most unusual images, so many each.",
+        description="Thumbnails of the brightest, the darkest and the most unusual images, so many of each.",
     )
     quarantined: int = Field(
         60,
         ge=0,
         le=240,
-        description="Quarantined images in the gallery, drawn evenly from the reasons; quarantine.csv has all.",
+        description="Quarantined images in the gallery, evenly from the reasons; quarantine.csv has all.",
     )
