@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 from google.protobuf import text_format
@@ -10,8 +11,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from told import told_progress
 
-from components.data_report.collect import Sources, survey
+from components.data_report.collect import Sources, SplitCount, survey
 from components.data_report.component import DataReport
+from components.data_report.histograms import Histogram
 from components.data_report.judgement import Distance, Judgement, Rule
 from components.data_report.page import render
 from components.data_report.settings import DataReportSettings
@@ -132,6 +134,21 @@ def test_verdict_stands_on_top(surveyed, rules, state, told):
     assert told in text
     assert text.count("&lt;b&gt;a&lt;/b&gt;") == len(rules)
     assert "No distances were measured" in text
+
+
+def test_page_of_nothing_says_so(surveyed):
+    nothing = replace(
+        surveyed,
+        splits=tuple(SplitCount(split, 0, 0) for split in SPLITS),
+        groups={},
+        measures=(),
+        ship_counts=Histogram(surveyed.ship_counts.axis),
+        ship_areas=Histogram(surveyed.ship_areas.axis),
+        **dict.fromkeys(("brightest", "darkest", "unusual", "anomalies", "label_issues", "quarantine"), ()),
+    )
+    text = render(nothing, Judgement())
+    assert "No image could be measured." in text
+    assert "Empty: every image was accepted." in text
 
 
 def test_distances_are_bars_against_their_threshold(surveyed):
