@@ -1,0 +1,120 @@
+"""The quarantine as the page shows it: every reason with its count, and some images of each."""
+
+import posixpath
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import zip_longest
+
+import tensorflow as tf
+
+from components.data_report.texts import read_table, shortened, text
+from components.data_report.thumbnails import thumbnail
+from components.examples import IMAGE, IMAGE_ID
+from components.image_screener.executor import QUARANTINE_CSV, QUARANTINE_REASONS, QUARANTINE_SPLIT
+from components.tfrecords import read_records
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A quarantined image.
+
+    Attributes:
+        image_id: file name.
+        split: where it would have been.
+        reasons: all that was found against it.
+        thumbnail: data URI, "" if it cannot be decoded.
+    """
+
+    image_id: str
+    split: str
+    reasons: tuple[str, ...]
+    thumbnail: str
+
+
+@dataclass(frozen=True)
+class QuarantineGroup:
+    """The quarantined images that have the same first reason.
+
+    Attributes:
+        reason: the feature, e.g. "decode_ok".
+        total: how many there are.
+        shown: some of them.
+    """
+
+    reason: str
+    total: int
+    shown: tuple[Quarantined, ...]
+
+
+@dataclass
+class Quarantine:
+    """The table of the quarantine.
+
+    Attributes:
+        path: quarantine.csv.
+        groups: ids by the first reason.
+        splits: split of each id.
+    """
+
+    path: str
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    splits: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.splits)
+
+    def per_split(self) -> Counter[str]:
+        """How many images of each split are quarantined."""
+        return Counter(self.splits.values())
+
+
+def read_quarantine(uri: str) -> Quarantine:
+    """The table of a quarantine artifact; memory grows with the quarantine, not with the data set."""
+    quarantine = Quarantine(posixpath.join(uri, QUARANTINE_CSV))
+    for image_id, split, reasons, *_ in read_table(quarantine.path):
+        quarantine.groups.setdefault(_feature(reasons), []).append(image_id)
+        quarantine.splits[image_id] = split
+    return quarantine
+
+
+def gallery(quarantine: Quarantine, uri: str, most: int) -> tuple[QuarantineGroup, ...]:
+    """Images of each reason, the commonest reason first.
+
+    Args:
+        quarantine: the table.
+        uri: of the quarantine artifact.
+        most: images in all; each reason gets as many as any other while it has some left.
+    """
+    groups = sorted(quarantine.groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    turns = zip_longest(*(image_ids for _, image_ids in groups))
+    chosen = [image_id for turn in turns for image_id in turn if image_id is not None][:most]
+    shown = _read(uri, set(chosen), quarantine.splits)
+    return tuple(
+        QuarantineGroup(reason, len(image_ids), tuple(shown[name] for name in image_ids if name in shown))
+        for reason, image_ids in groups
+    )
+
+
+def _read(uri: str, chosen: set[str], splits: dict[str, str]) -> dict[str, Quarantined]:
+    found: dict[str, Quarantined] = {}
+    for record in read_records(uri, QUARANTINE_SPLIT):
+        if len(found) == len(chosen):
+            break
+        feature = tf.train.Example.FromString(record).features.feature
+        image_id = text(feature[IMAGE_ID])
+        if image_id in chosen:
+            reasons = feature[QUARANTINE_REASONS].bytes_list.value
+            found[image_id] = Quarantined(
+                image_id,
+                splits[image_id],
+                tuple(shortened(reason.decode(errors="replace")) for reason in reasons),
+                thumbnail(b"".join(feature[IMAGE].bytes_list.value)),
+            )
+    return found
+
+
+def _feature(reasons: str) -> str:
+    """The feature that the first reason is about: "luma_mean 1.5 not in [2, 200]; ..." -> "luma_mean"."""
+    found = re.match(r"\w+", reasons)
+    return found.group() if found else "other"

@@ -1,0 +1,31 @@
+"""Text of tables and examples as a page can show it: any bytes, at a length that can be read."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+import tensorflow as tf
+from apache_beam.io.filesystems import FileSystems
+
+# TFDV lists every unexpected value: seen, 157,233 characters about one feature.
+_LONGEST_TEXT = 400
+
+
+def read_table(path: str) -> Iterator[list[str]]:
+    """Rows of a CSV below its header, on any filesystem; bytes that are not UTF-8 become "\ufffd"."""
+    with FileSystems.open(path) as file:
+        rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline=""))
+        next(rows, None)
+        yield from rows
+
+
+def text(feature: tf.train.Feature) -> str:
+    """The value of a text feature; file names need not be UTF-8."""
+    return b"".join(feature.bytes_list.value).decode(errors="replace")
+
+
+def shortened(long: str) -> str:
+    """A text of at most 400 characters, saying how much was cut off."""
+    if len(long) <= _LONGEST_TEXT:
+        return long
+    return f"{long[:_LONGEST_TEXT].rstrip()} ... ({len(long):,} characters in all)"

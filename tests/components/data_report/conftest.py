@@ -1,0 +1,70 @@
+"""A small data set with everything a page can show, taken through the stages, and its page."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from stages import HOSTILE_LABEL, HOSTILE_NAME, ORDINARY, Artifacts, run_stages
+
+from components.data_report.component import DataSetPage
+from components.data_report.executor import Executor
+from components.data_report.page import PAGE_FILE
+from components.data_report.settings import DataReportSettings
+from components.masks.rle import encode
+
+
+def write_image(path: Path, rgb: NDArray[np.uint8]) -> None:
+    path.write_bytes(cv2.imencode(".jpg", rgb)[1].tobytes())
+
+
+@pytest.fixture(scope="session")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
+    """14 ordinary images, ten of them with two ships each, and five to be quarantined."""
+    folder = tmp_path_factory.mktemp("data_report")
+    images = folder / "images"
+    images.mkdir()
+    noise = np.random.default_rng(0)
+    mask = np.zeros((768, 768), np.uint8)
+    mask[100:110, 200:240] = 1
+    ships = [encode(mask), encode(np.roll(mask, 300, axis=0))]
+    rows = [("ImageId", "EncodedPixels")]
+    for number in range(ORDINARY):
+        # The first is the darkest and the last the brightest.
+        level = 20 + 5 * number
+        pixels = noise.normal(level, 6, (768, 768, 3)).clip(0, 255).astype(np.uint8)
+        write_image(images / f"sea{number:02}.jpg", pixels)
+        rows += [(f"sea{number:02}.jpg", ship) for ship in (ships if number < 10 else [""])]
+    write_image(images / "black.jpg", np.zeros((768, 768, 3), np.uint8))
+    write_image(images / "small.jpg", noise.integers(20, 60, (500, 768, 3), np.uint8))
+    write_image(images / "unlabelled.jpg", noise.integers(20, 60, (768, 768, 3), np.uint8))
+    write_image(images / "torn.jpg", noise.integers(20, 60, (768, 768, 3), np.uint8))
+    (images / HOSTILE_NAME).write_bytes(b"no image")
+    rows += [(name, "") for name in ("black.jpg", "small.jpg", HOSTILE_NAME)]
+    rows += [("torn.jpg", HOSTILE_LABEL), ("sea00.jpg", ships[0]), ("gone.jpg", "")]
+    labels = folder / "labels.csv"
+    with labels.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+    return run_stages(folder / "artifacts", images, labels)
+
+
+@pytest.fixture(scope="session")
+def make_page(artifacts: Artifacts, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Runs the component's executor; returns the file."""
+
+    def make(settings: DataReportSettings | None = None) -> Path:
+        page = DataSetPage()
+        page.uri = str(tmp_path_factory.mktemp("page"))
+        properties = {"settings": (settings or DataReportSettings()).model_dump_json(), "source": "made up"}
+        Executor().Do(artifacts, {"data_report": [page]}, properties)
+        return Path(page.uri, PAGE_FILE)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def page(make_page: Callable[..., Path]) -> Path:
+    return make_page()
