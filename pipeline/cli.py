@@ -24,6 +24,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+ImagesOption = Annotated[str, typer.Option("--images", help="Folder of the images (JPEG or PNG, 768x768).")]
+LabelsOption = Annotated[
+    str, typer.Option("--labels", help="CSV with ImageId,EncodedPixels; an empty value: no ship.")
+]
+ScenesOption = Annotated[
+    str,
+    typer.Option(
+        "--scenes",
+        help="CSV with ImageId,SceneId: tiles of a scene never straddle splits. "
+        "Further columns are kept and can slice the evaluation.",
+    ),
+]
 ProfileOption = Annotated[
     str, typer.Option("--profile", help="Name of a profile (`ships settings` lists them) or a YAML file.")
 ]
@@ -42,19 +54,10 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show what the li
 @app.command("run")
 def run_command(
     *,
-    images: Annotated[str, typer.Option("--images", help="Folder of the images (JPEG or PNG, 768x768).")],
-    labels: Annotated[
-        str, typer.Option("--labels", help="CSV with ImageId,EncodedPixels; an empty value: no ship.")
-    ],
+    images: ImagesOption,
+    labels: LabelsOption,
     root: RootOption,
-    scenes: Annotated[
-        str,
-        typer.Option(
-            "--scenes",
-            help="CSV with ImageId,SceneId: tiles of a scene never straddle splits. "
-            "Further columns are kept and can slice the evaluation.",
-        ),
-    ] = "",
+    scenes: ScenesOption = "",
     profile: ProfileOption = "default",
     overrides: SetOption = [],  # noqa: B006 (typer copies it)
     verbose: VerboseOption = False,
@@ -65,7 +68,29 @@ def run_command(
     """
     from pipeline.run_command import Inputs, run  # noqa: PLC0415
 
-    run(Inputs(images, labels, scenes), load_settings(profile, overrides), Root(root), _console(), verbose)
+    settings = load_settings(profile, overrides)
+    run(Inputs(images, labels, scenes), settings, Root(root), _console(), verbose=verbose)
+
+
+@app.command("stats")
+def stats_command(
+    *,
+    images: ImagesOption,
+    labels: LabelsOption,
+    root: RootOption,
+    scenes: ScenesOption = "",
+    profile: ProfileOption = "default",
+    overrides: SetOption = [],  # noqa: B006
+    verbose: VerboseOption = False,
+) -> None:
+    """Look at a data set before anything is trained on it: screening, statistics, drift, one page to read.
+
+    Runs the data stages of the pipeline only; a later `ships run` takes them from the cache.
+    """
+    from pipeline.run_command import Inputs, run  # noqa: PLC0415
+
+    settings = load_settings(profile, overrides)
+    run(Inputs(images, labels, scenes), settings, Root(root), _console(), verbose=verbose, data_only=True)
 
 
 @app.command("demo")

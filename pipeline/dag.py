@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 from tfx import v1 as tfx
+from tfx.dsl.components.base import base_component
 from tfx.orchestration import metadata, pipeline
 
 from components.baseline.component import Baseline
 from components.code_digest import code_digest
+from components.data_gate.component import DataGate
+from components.data_report.component import DataReport
 from components.evaluation.component import ShipEvaluator
 from components.examples import SPLITS
 from components.image_screener.component import ImageScreener
@@ -49,6 +52,7 @@ def create_pipeline(
     model_store: str,
     schema_file: str,
     decisions_file: str = "",
+    data_only: bool = False,
     metadata_connection_config: metadata.ConnectionConfigType | None = None,
     beam_pipeline_args: list[str] | None = None,
 ) -> pipeline.Pipeline:
@@ -62,9 +66,21 @@ def create_pipeline(
         schema_file: schema of the Examples in text format, see `schemas`.
         decisions_file: what people decided about quarantined images, "" for none; its path must change with
             its content.
+        data_only: end with the verdict about the data set; nothing is trained.
         metadata_connection_config: ML Metadata; None on platforms that bring their own.
         beam_pipeline_args: where the Beam stages run.
     """
+
+    def assembled(stages: list[base_component.BaseComponent]) -> pipeline.Pipeline:
+        return pipeline.Pipeline(
+            pipeline_name=PIPELINE_NAME,
+            pipeline_root=root,
+            components=stages,
+            enable_cache=True,
+            metadata_connection_config=metadata_connection_config,
+            beam_pipeline_args=beam_pipeline_args or [],
+        )
+
     example_gen = ShipExampleGen(
         images=source.images,
         labels=source.labels,
@@ -81,8 +97,25 @@ def create_pipeline(
     screener = ImageScreener(
         examples=raw, schema=schema.outputs["schema"], settings=settings.screening, decisions=decisions_file
     )
+    report = DataReport(
+        raw_examples=raw,
+        statistics=statistics.outputs["statistics"],
+        anomalies=validator.outputs["anomalies"],
+        schema=schema.outputs["schema"],
+        quarantine=screener.outputs["quarantine"],
+        label_report=example_gen.outputs["label_report"],
+        model_store=model_store,
+        acceptance=settings.acceptance,
+        source=source.images,
+    )
+    gate = DataGate(report=report.outputs["report"])
+    data_stages = [example_gen, schema, statistics, validator, screener, report, gate]
+    if data_only:
+        return assembled(data_stages)
     clean = screener.outputs["examples"]
     sampler = ShipSampler(examples=clean, settings=settings.sampling)
+    # The gate has no output: it stops the run by failing.
+    sampler.add_upstream_node(gate)
     transform = tfx.components.Transform(
         examples=sampler.outputs["sampled_examples"],
         schema=schema.outputs["schema"],
@@ -126,11 +159,7 @@ def create_pipeline(
         ),
     )
     stages = [
-        example_gen,
-        schema,
-        statistics,
-        validator,
-        screener,
+        *data_stages,
         sampler,
         transform,
         classifier,
@@ -140,14 +169,7 @@ def create_pipeline(
         evaluator,
         pusher,
     ]
-    return pipeline.Pipeline(
-        pipeline_name=PIPELINE_NAME,
-        pipeline_root=root,
-        components=[stage for stage in stages if stage is not None],
-        enable_cache=True,
-        metadata_connection_config=metadata_connection_config,
-        beam_pipeline_args=beam_pipeline_args or [],
-    )
+    return assembled([stage for stage in stages if stage is not None])
 
 
 def _trainer(name: str, examples: tfx.dsl.Channel, settings: ScheduleSettings) -> tfx.components.Trainer:

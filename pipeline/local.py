@@ -46,7 +46,9 @@ def run_locally(dag: tfx.dsl.Pipeline, run_id: str) -> None:
         StandardOptions.DEFAULT_RUNNER = default_runner
 
 
-def local_pipeline(source: DataSource, settings: Settings, root: Root) -> tfx.dsl.Pipeline:
+def local_pipeline(
+    source: DataSource, settings: Settings, root: Root, data_only: bool = False
+) -> tfx.dsl.Pipeline:
     """The pipeline with its artifacts, metadata and model store under a local root."""
     located = Root(root.path.resolve())
     schema = _schema_text(settings.screening, source.columns)
@@ -61,6 +63,7 @@ def local_pipeline(source: DataSource, settings: Settings, root: Root) -> tfx.ds
         decisions_file=str(_by_content(located.path / "decisions", "decisions.csv", decisions))
         if decisions
         else "",
+        data_only=data_only,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(located.metadata)),
         beam_pipeline_args=list(settings.beam.args),
     )

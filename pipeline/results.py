@@ -4,6 +4,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from components.data_gate.artifact import PAGE_FILE
+from components.data_gate.judgement import JUDGEMENT_FILE, from_json
 from components.evaluation.results import read_evaluation
 from components.examples import IMAGE_COUNT
 from pipeline.console import ProgressDisplay
@@ -15,10 +17,9 @@ from pipeline.tables import dice_table
 _MARGIN = "  "
 
 
-def show_results(root: Root, run_id: str, console: Console) -> None:
-    """Print the results of a run, and draw its predictions unless they were drawn before."""
-    run = next(run for run in list_runs(root) if run.run_id == run_id)
-    evaluation = _uri(run, "ShipEvaluator", "evaluation")
+def show_data(root: Root, run_id: str, console: Console) -> None:
+    """Print where the images went, what speaks against the data set, and where it is told at length."""
+    run = _run(root, run_id)
     console.print()
     console.print(
         f"{_images(run, 'ShipExampleGen', 'examples')} images listed = "
@@ -26,6 +27,24 @@ def show_results(root: Root, run_id: str, console: Console) -> None:
         f"{_images(run, 'ImageScreener', 'quarantine')} quarantined",
         highlight=False,
     )
+    report = Path(_uri(run, "DataReport", "report"))
+    for rule in from_json((report / JUDGEMENT_FILE).read_bytes()).breached("warn"):
+        console.print(f"[yellow]![/] {rule.name}: {rule.measured}, {rule.bound}", highlight=False)
+    _show_places(
+        console,
+        {
+            "data report": report / PAGE_FILE,
+            "quarantine": Path(_uri(run, "ImageScreener", "quarantine")) / "quarantine.csv",
+            "label issues": Path(_uri(run, "ShipExampleGen", "label_report")) / "label_issues.csv",
+        },
+    )
+
+
+def show_results(root: Root, run_id: str, console: Console) -> None:
+    """Print what a run's model is worth, and draw its predictions unless they were drawn before."""
+    run = _run(root, run_id)
+    evaluation = _uri(run, "ShipEvaluator", "evaluation")
+    console.print()
     console.print(dice_table(read_evaluation(evaluation)))
     console.print(_verdict(run), highlight=False, soft_wrap=True)
     pictures = Path(evaluation) / "overlays"
@@ -34,13 +53,22 @@ def show_results(root: Root, run_id: str, console: Console) -> None:
             write_overlays(
                 _uri(run, "ShipDetector", "model"), _uri(run, "ImageScreener", "examples"), pictures
             )
-    for what, where in (
-        ("quarantine", Path(_uri(run, "ImageScreener", "quarantine")) / "quarantine.csv"),
-        ("label issues", Path(_uri(run, "ShipExampleGen", "label_report")) / "label_issues.csv"),
-        ("pictures", pictures / "overview.png"),
-        ("candidate", Path(_uri(run, "ShipDetector", "model"))),
-        ("model store", root.model_store),
-    ):
+    _show_places(
+        console,
+        {
+            "pictures": pictures / "overview.png",
+            "candidate": Path(_uri(run, "ShipDetector", "model")),
+            "model store": root.model_store,
+        },
+    )
+
+
+def _run(root: Root, run_id: str) -> Run:
+    return next(run for run in list_runs(root) if run.run_id == run_id)
+
+
+def _show_places(console: Console, places: dict[str, Path]) -> None:
+    for what, where in places.items():
         console.print(f"{_MARGIN}{what:13s} {where}{_rows(where)}", highlight=False, soft_wrap=True)
 
 

@@ -40,7 +40,15 @@ class Inputs:
         return Inputs(*(_absolute(path) for path in (self.images, self.labels, self.scenes)))
 
 
-def run(inputs: Inputs, settings: Settings, root: Root, console: Console, verbose: bool = False) -> None:
+def run(
+    inputs: Inputs,
+    settings: Settings,
+    root: Root,
+    console: Console,
+    *,
+    verbose: bool = False,
+    data_only: bool = False,
+) -> None:
     """Run the pipeline on a data set and print its results.
 
     Args:
@@ -49,6 +57,7 @@ def run(inputs: Inputs, settings: Settings, root: Root, console: Console, verbos
         root: where everything is written.
         console: where progress and results are shown.
         verbose: let libraries print into the terminal rather than into the run's log.
+        data_only: end with the verdict about the data set; nothing is trained.
 
     Raises:
         InputError: the data or the root cannot be used at all.
@@ -74,31 +83,42 @@ def run(inputs: Inputs, settings: Settings, root: Root, console: Console, verbos
             terminal = stack.enter_context(libraries_into(log))
             console = Console(file=terminal, force_terminal=is_terminal, width=width)
         stack.enter_context(_stopping_at_once(console))
-        _run_stages(inputs.absolute(), settings, root, run_id=run_id, log=log, console=console)
+        _run_stages(
+            inputs.absolute(), settings, root, run_id=run_id, log=log, console=console, data_only=data_only
+        )
         console.print(f"Finished in {_duration(time.monotonic() - started)}.", highlight=False)
 
 
 def _run_stages(
-    inputs: Inputs, settings: Settings, root: Root, *, run_id: str, log: Path, console: Console
+    inputs: Inputs,
+    settings: Settings,
+    root: Root,
+    *,
+    run_id: str,
+    log: Path,
+    console: Console,
+    data_only: bool,
 ) -> None:
     console.print("Loading TensorFlow and TFX ...", style="dim")
     # Seconds of imports, so they come after the checks: a wrong path is answered at once.
     from components.ship_example_gen.listing import data_fingerprint  # noqa: PLC0415
     from pipeline.dag import DataSource  # noqa: PLC0415
     from pipeline.local import local_pipeline, run_locally  # noqa: PLC0415
-    from pipeline.results import show_results  # noqa: PLC0415
+    from pipeline.results import show_data, show_results  # noqa: PLC0415
 
     fingerprint = data_fingerprint(inputs.images, inputs.labels, inputs.scenes)
     columns = read_scenes(inputs.scenes).extra_columns
     source = DataSource(inputs.images, inputs.labels, inputs.scenes, fingerprint, columns)
-    dag = local_pipeline(source, settings, root)
+    dag = local_pipeline(source, settings, root, data_only)
     console.print(f"Run {run_id} in {root.path} (library log: {log})", highlight=False, soft_wrap=True)
     with ProgressDisplay(console, len(dag.components)) as display:
         try:
             run_locally(dag, run_id)
         except Exception as error:
             raise StageFailedError(_explain(display, error, log)) from error
-    show_results(root, run_id, console)
+    show_data(root, run_id, console)
+    if not data_only:
+        show_results(root, run_id, console)
 
 
 def _explain(display: ProgressDisplay, error: Exception, log: Path) -> str:

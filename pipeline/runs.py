@@ -42,12 +42,14 @@ class Run:
 
     @property
     def state(self) -> str:
-        """done, failed, running, or interrupted (killed, or stopped by Ctrl-C)."""
+        """done, data only, failed, running, or interrupted (killed, or stopped by Ctrl-C)."""
         states = {stage.state for stage in self.stages.values()}
         if "failed" in states:
             return "failed"
         if "running" not in states and "Pusher" in self.stages:
             return "done"
+        if "running" not in states and "DataGate" in self.stages and "ShipSampler" not in self.stages:
+            return "data only"
         return "running" if self.alive else "interrupted"
 
     @property

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from components.data_gate.settings import AcceptanceSettings
 from components.errors import SettingsError
 from components.evaluation.settings import EvaluationSettings
 from components.image_screener.settings import ScreeningSettings
@@ -45,6 +46,9 @@ class Settings(BaseModel):
         IngestionSettings(), description="Reading images and labels; splits."
     )
     screening: ScreeningSettings = Field(ScreeningSettings(), description="Quarantine of anomalous images.")
+    acceptance: AcceptanceSettings = Field(
+        AcceptanceSettings(), description="What the data set as a whole must be like to be trained on."
+    )
     sampling: SamplingSettings = Field(SamplingSettings(), description="Which images train.")
     contrast: ContrastSettings = Field(
         ContrastSettings(), description="Contrast of every image, train and serve."

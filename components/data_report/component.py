@@ -1,19 +1,15 @@
 """DataReport component: one page about the data set as a whole."""
 
 from tfx.dsl.components.base import base_component, executor_spec
-from tfx.types import artifact, channel, channel_utils, component_spec, standard_artifacts
+from tfx.types import channel, channel_utils, component_spec, standard_artifacts
 
 from components.code_digest import code_digest
+from components.data_gate.artifact import DataSetReport
+from components.data_gate.settings import AcceptanceSettings
 from components.data_report.executor import Executor
 from components.data_report.page import templates_digest
 from components.data_report.settings import DataReportSettings
 from components.ship_example_gen.component import LabelReport
-
-
-class DataSetPage(artifact.Artifact):
-    """Folder with `data_report.html`, one file that needs no other and no network."""
-
-    TYPE_NAME = "DataReport"
 
 
 class DataReportSpec(component_spec.ComponentSpec):
@@ -21,6 +17,8 @@ class DataReportSpec(component_spec.ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012 (declared so by TFX)
         "source": component_spec.ExecutionParameter(type=str),
+        "model_store": component_spec.ExecutionParameter(type=str),
+        "acceptance": component_spec.ExecutionParameter(type=str),
         "settings": component_spec.ExecutionParameter(type=str),
         "code_digest": component_spec.ExecutionParameter(type=str),
     }
@@ -33,15 +31,15 @@ class DataReportSpec(component_spec.ComponentSpec):
         "label_report": component_spec.ChannelParameter(type=LabelReport),
     }
     OUTPUTS = {  # noqa: RUF012
-        "data_report": component_spec.ChannelParameter(type=DataSetPage),
+        "report": component_spec.ChannelParameter(type=DataSetReport),
     }
 
 
 class DataReport(base_component.BaseComponent):
-    """Shows what is in a data set: counts, measures, thumbnails, anomalies, label issues and the quarantine.
+    """Judges a data set by the rules of `components.data_gate`, and shows it on a page for people.
 
     Outputs:
-        data_report: `data_report.html`.
+        report: `data_report.html`, one file that needs no other and no network, and `judgement.json`.
     """
 
     SPEC_CLASS = DataReportSpec
@@ -56,6 +54,8 @@ class DataReport(base_component.BaseComponent):
         schema: channel.BaseChannel,
         quarantine: channel.BaseChannel,
         label_report: channel.BaseChannel,
+        model_store: str,
+        acceptance: AcceptanceSettings,
         settings: DataReportSettings | None = None,
         source: str = "",
     ) -> None:
@@ -68,6 +68,9 @@ class DataReport(base_component.BaseComponent):
             schema: curated schema, see `schemas/ship_images.pbtxt`.
             quarantine: the ImageScreener's.
             label_report: the ShipExampleGen's.
+            model_store: the data of its latest version is what drift is measured against. It is looked at
+                once per data set: a cached verdict stands.
+            acceptance: the rules.
             settings: how many images are shown; the defaults if None.
             source: where the images come from, told on the page.
         """
@@ -80,8 +83,10 @@ class DataReport(base_component.BaseComponent):
                 quarantine=quarantine,
                 label_report=label_report,
                 source=source,
+                model_store=model_store,
+                acceptance=acceptance.model_dump_json(),
                 settings=(settings or DataReportSettings()).model_dump_json(),
                 code_digest=f"{code_digest('components.data_report.executor')}{templates_digest()}",
-                data_report=channel_utils.as_channel([DataSetPage()]),
+                report=channel_utils.as_channel([DataSetReport()]),
             )
         )

@@ -11,13 +11,11 @@ from pathlib import Path
 
 import jinja2
 
+from components.data_gate.judgement import Distance, Judgement
 from components.data_report.charts import CHART_PX, Chart, chart, number, percent
 from components.data_report.collect import MOST_SHIPS, Survey
-from components.data_report.judgement import Distance, Judgement
 from components.data_report.measures import Measure
 from components.examples import ROLES, SHIP_GROUPS
-
-PAGE_FILE = "data_report.html"
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 

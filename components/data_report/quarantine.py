@@ -12,6 +12,7 @@ from components.data_report.texts import read_table, shortened, text
 from components.data_report.thumbnails import thumbnail
 from components.examples import IMAGE, IMAGE_ID
 from components.image_screener.executor import QUARANTINE_CSV, QUARANTINE_REASONS, QUARANTINE_SPLIT
+from components.image_screener.outcome import KEPT
 from components.tfrecords import read_records
 
 
@@ -72,7 +73,9 @@ class Quarantine:
 def read_quarantine(uri: str) -> Quarantine:
     """The table of a quarantine artifact; memory grows with the quarantine, not with the data set."""
     quarantine = Quarantine(posixpath.join(uri, QUARANTINE_CSV))
-    for image_id, split, reasons, *_ in read_table(quarantine.path):
+    for image_id, split, outcome, reasons, *_ in read_table(quarantine.path):
+        if outcome in KEPT:
+            continue
         quarantine.groups.setdefault(_feature(reasons), []).append(image_id)
         quarantine.splits[image_id] = split
     return quarantine

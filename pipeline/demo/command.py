@@ -30,4 +30,4 @@ def run_demo(scenes: int, settings: Settings, root: Root, console: Console, verb
         highlight=False,
         soft_wrap=True,
     )
-    run(inputs, settings, root, console, verbose)
+    run(inputs, settings, root, console, verbose=verbose)

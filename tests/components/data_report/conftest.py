@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from stages import HOSTILE_LABEL, HOSTILE_NAME, ORDINARY, Artifacts, run_stages
 
-from components.data_report.component import DataSetPage
+from components.data_gate.artifact import PAGE_FILE, DataSetReport
+from components.data_gate.settings import AcceptanceSettings
 from components.data_report.executor import Executor
-from components.data_report.page import PAGE_FILE
 from components.data_report.settings import DataReportSettings
 from components.masks.rle import encode
 
@@ -56,11 +56,16 @@ def make_page(artifacts: Artifacts, tmp_path_factory: pytest.TempPathFactory) ->
     """Runs the component's executor; returns the file."""
 
     def make(settings: DataReportSettings | None = None) -> Path:
-        page = DataSetPage()
-        page.uri = str(tmp_path_factory.mktemp("page"))
-        properties = {"settings": (settings or DataReportSettings()).model_dump_json(), "source": "made up"}
-        Executor().Do(artifacts, {"data_report": [page]}, properties)
-        return Path(page.uri, PAGE_FILE)
+        report = DataSetReport()
+        report.uri = str(tmp_path_factory.mktemp("page"))
+        properties = {
+            "settings": (settings or DataReportSettings()).model_dump_json(),
+            "acceptance": AcceptanceSettings().model_dump_json(),
+            "model_store": "",
+            "source": "made up",
+        }
+        Executor().Do(artifacts, {"report": [report]}, properties)
+        return Path(report.uri, PAGE_FILE)
 
     return make
 

@@ -11,10 +11,12 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from told import told_progress
 
+from components.data_gate.artifact import DataSetReport
+from components.data_gate.judgement import JUDGEMENT_FILE, Distance, Judgement, Rule, from_json
+from components.data_gate.settings import AcceptanceSettings
 from components.data_report.collect import Sources, SplitCount, survey
 from components.data_report.component import DataReport
 from components.data_report.histograms import Histogram
-from components.data_report.judgement import Distance, Judgement, Rule
 from components.data_report.page import render
 from components.data_report.settings import DataReportSettings
 from components.examples import FILE_BYTES, SPLITS
@@ -115,6 +117,15 @@ def test_page_names_nothing_outside_itself(page):
     assert len(text) < 5_000_000
 
 
+def test_the_verdict_is_on_the_page_and_beside_it(page):
+    judgement = from_json((page.parent / JUDGEMENT_FILE).read_bytes())
+    rules = {rule.name: rule for rule in judgement.rules}
+    share = f"26.3% ({len(QUARANTINED)} of {ORDINARY + len(QUARANTINED)})"
+    assert rules["quarantined images"].measured == share
+    text = page.read_text(encoding="utf-8")
+    assert all(html.escape(rule.measured) in text for rule in judgement.rules)
+
+
 def _rule(action, passed):
     return Rule("quarantined images", action, "3 of 9", "at most 1", passed, ("<b>a</b>",))
 
@@ -166,9 +177,12 @@ def test_distances_are_bars_against_their_threshold(surveyed):
 
 def test_component_wires_what_the_stages_make(artifacts):
     inputs = {name: channel_utils.as_channel(made) for name, made in artifacts.items()}
-    report = DataReport(**inputs, settings=DataReportSettings(thumbnails=4), source="train_v2")
-    assert set(report.outputs) == {"data_report"}
+    own = {"model_store": "models", "acceptance": AcceptanceSettings(on_skew="ignore"), "source": "train_v2"}
+    report = DataReport(**inputs, settings=DataReportSettings(thumbnails=4), **own)
+    assert report.outputs["report"].type is DataSetReport
+    assert AcceptanceSettings.model_validate_json(report.exec_properties["acceptance"]).on_skew == "ignore"
     assert DataReportSettings.model_validate_json(report.exec_properties["settings"]).thumbnails == 4
     with pytest.raises(TypeError, match="LabelReport"):
-        DataReport(**{**inputs, "label_report": channel_utils.as_channel([standard_artifacts.Examples()])})
+        wrong = {"label_report": channel_utils.as_channel([standard_artifacts.Examples()])}
+        DataReport(**{**inputs, **wrong}, **own)
     assert artifacts["label_report"][0].type is LabelReport

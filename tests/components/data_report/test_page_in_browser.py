@@ -4,7 +4,7 @@ import pytest
 from browser import find_browser, headless
 from stages import HOSTILE_NAME
 
-from components.data_report.page import PAGE_FILE
+from components.data_gate.artifact import PAGE_FILE
 
 PHONE_PX, DESK_PX = 390, 1280
 # Names of the pictures of the gallery that can be seen.
