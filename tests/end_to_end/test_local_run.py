@@ -2,22 +2,20 @@
 
 import csv
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from commands import REPOSITORY, call, ships, stage_lines
 
 from pipeline.demo.dataset import generate
 
 pytestmark = pytest.mark.slow
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 # Few steps of small networks: what is tested is the way of the data, not what is learned.
 QUICK = {
     "classifier.architecture": "plain",
@@ -35,34 +33,13 @@ QUICK = {
     "evaluation.min_dice_ships": 0.0,
     "evaluation.max_dice_drop": 1.0,
 }
-STAGES = 13
-
-
-def _ships(*arguments, code=REPOSITORY):
-    """The `ships` command of a checkout, as a process."""
-    return [sys.executable, "-c", "from pipeline.cli import main; main()", *map(str, arguments)], {
-        "cwd": code,
-        "env": {**os.environ, "PYTHONPATH": str(code), "COLUMNS": "160"},
-    }
+STAGES = 15
 
 
 def _run_arguments(data, root, **changes):
     overrides = [f"--set={key}={value}" for key, value in {**QUICK, **changes}.items()]
     tables = ["--labels", data / "labels.csv", "--scenes", data / "scenes.csv"]
     return ["run", "--images", data / "images", *tables, "--root", root, *overrides]
-
-
-def _call(arguments, code=REPOSITORY):
-    command, options = _ships(*arguments, code=code)
-    result = subprocess.run(command, **options, capture_output=True, text=True, timeout=900, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout + result.stderr
-
-
-def _stage_lines(output):
-    """Stage name -> "done" or "cached", of the stages that ended."""
-    found = re.findall(r"([✓=]) +\d+/\d+ (\w+)", output)
-    return {stage: {"✓": "done", "=": "cached"}[mark] for mark, stage in found}
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +52,12 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def first_run(data, tmp_path_factory):
     root = tmp_path_factory.mktemp("root")
-    return root, _call(_run_arguments(data, root))
+    return root, call(_run_arguments(data, root))
 
 
 def test_every_stage_runs_and_the_dice_table_is_printed(first_run):
     _, output = first_run
-    stages = _stage_lines(output)
+    stages = stage_lines(output)
     assert len(stages) == STAGES
     assert set(stages.values()) == {"done"}
     assert "Dice on the test splits" in output
@@ -129,10 +106,10 @@ def test_predictions_are_drawn(first_run):
 
 def test_an_unchanged_second_run_comes_from_the_cache_and_is_listed(first_run, data):
     root, _ = first_run
-    output = _call(_run_arguments(data, root))
-    assert set(_stage_lines(output).values()) == {"cached"}
+    output = call(_run_arguments(data, root))
+    assert set(stage_lines(output).values()) == {"cached"}
     assert len(list((root / "models" / "ships").iterdir())) == 1
-    listed = _call(["runs", "--root", root])
+    listed = call(["runs", "--root", root])
     rows = [line for line in listed.splitlines() if " done " in line]
     assert len(rows) >= 2
     assert all(" yes " in row for row in rows)
@@ -145,14 +122,14 @@ def test_an_edited_loss_reruns_the_segmenter_and_what_follows(first_run, data, t
         shutil.copytree(REPOSITORY / package, checkout / package)
     losses = checkout / "components" / "training" / "losses.py"
     losses.write_text(losses.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
-    stages = _stage_lines(_call(_run_arguments(data, root), code=checkout))
+    stages = stage_lines(call(_run_arguments(data, root), code=checkout))
     rerun = {stage for stage, state in stages.items() if state == "done"}
     assert rerun == {"Segmenter", "ShipDetector", "Baseline", "ShipEvaluator", "Pusher"}
     assert len(stages) == STAGES
 
 
 def test_ctrl_c_leaves_a_root_that_the_next_run_goes_on_from(data, tmp_path):
-    command, options = _ships(*_run_arguments(data, tmp_path))
+    command, options = ships(*_run_arguments(data, tmp_path))
     with subprocess.Popen(
         command, **options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -167,8 +144,8 @@ def test_ctrl_c_leaves_a_root_that_the_next_run_goes_on_from(data, tmp_path):
     assert process.returncode == 130
     assert "Interrupted" in told
     assert "Traceback" not in told
-    assert " interrupted " in _call(["runs", "--root", tmp_path])
-    stages = _stage_lines(_call(_run_arguments(data, tmp_path)))
+    assert " interrupted " in call(["runs", "--root", tmp_path])
+    stages = stage_lines(call(_run_arguments(data, tmp_path)))
     assert len(stages) == STAGES
     assert stages["ShipExampleGen"] == "cached"
     assert stages["Segmenter"] == "done"
