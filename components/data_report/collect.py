@@ -16,7 +16,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.data_report.histograms import Axis, Histogram
 from components.data_report.measures import Measure, known_measures, read_statistics
-from components.data_report.quarantine import QuarantineGroup, gallery, read_quarantine
+from components.data_report.quarantine import QuarantineGroup, UsedGroup, gallery, read_quarantine
 from components.data_report.settings import DataReportSettings
 from components.data_report.texts import read_table, shortened, text
 from components.data_report.thumbnails import Extremes, Sighting, thumbnail
@@ -152,6 +152,7 @@ class Survey:
         anomalies: of the data set, by feature.
         label_issues: by kind and action.
         quarantine: by reason.
+        used: images that were flagged and yet accepted, by outcome.
         quarantine_table: path of quarantine.csv.
     """
 
@@ -166,6 +167,7 @@ class Survey:
     anomalies: tuple[Anomaly, ...]
     label_issues: tuple[LabelIssueKind, ...]
     quarantine: tuple[QuarantineGroup, ...]
+    used: tuple[UsedGroup, ...]
     quarantine_table: str
 
     @property
@@ -216,6 +218,7 @@ def survey(sources: Sources, schema: schema_pb2.Schema, settings: DataReportSett
         anomalies=read_anomalies(sources.anomalies),
         label_issues=read_label_issues(sources.label_report),
         quarantine=gallery(quarantine, sources.quarantine, settings.quarantined),
+        used=quarantine.used_groups(),
         quarantine_table=quarantine.path,
     )
 
@@ -300,12 +303,13 @@ def read_label_issues(uri: str) -> tuple[LabelIssueKind, ...]:
     """The label report, the commonest kind first."""
     totals = Counter[tuple[str, str]]()
     examples: dict[tuple[str, str], list[LabelIssue]] = {}
-    for file, lines, image_id, reason, action, *_ in read_table(posixpath.join(uri, LABEL_ISSUES_FILE)):
-        kind = (reason.partition(":")[0], action)
+    for row in read_table(posixpath.join(uri, LABEL_ISSUES_FILE)):
+        kind = (row["reason"].partition(":")[0], row["action"])
         totals[kind] += 1
         first = examples.setdefault(kind, [])
         if len(first) < _EXAMPLES_OF_AN_ISSUE:
-            first.append(LabelIssue(posixpath.basename(file), lines, image_id, shortened(reason)))
+            file = posixpath.basename(row["file"])
+            first.append(LabelIssue(file, row["line"], row["image_id"], shortened(row["reason"])))
     return tuple(LabelIssueKind(*kind, total, tuple(examples[kind])) for kind, total in totals.most_common())
 
 

@@ -15,6 +15,8 @@ from components.image_screener.executor import QUARANTINE_CSV, QUARANTINE_REASON
 from components.image_screener.outcome import KEPT
 from components.tfrecords import read_records
 
+_EXAMPLES_OF_USED = 20
+
 
 @dataclass(frozen=True)
 class Quarantined:
@@ -48,19 +50,41 @@ class QuarantineGroup:
     shown: tuple[Quarantined, ...]
 
 
+@dataclass(frozen=True)
+class Used:
+    """A flagged image that was accepted all the same."""
+
+    image_id: str
+    split: str
+    reasons: str
+
+
+@dataclass(frozen=True)
+class UsedGroup:
+    """The accepted ones of one outcome, "warned" or "restored": how many, and the first few of them."""
+
+    outcome: str
+    total: int
+    examples: tuple[Used, ...]
+
+
 @dataclass
 class Quarantine:
-    """The table of the quarantine.
+    """The table of the flagged images.
 
     Attributes:
         path: quarantine.csv.
-        groups: ids by the first reason.
-        splits: split of each id.
+        groups: ids of the quarantined ones by the first reason.
+        splits: split of each of these.
+        used: how many were accepted all the same, by outcome.
+        examples: the first few of them.
     """
 
     path: str
     groups: dict[str, list[str]] = field(default_factory=dict)
     splits: dict[str, str] = field(default_factory=dict)
+    used: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[Used]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.splits)
@@ -69,15 +93,29 @@ class Quarantine:
         """How many images of each split are quarantined."""
         return Counter(self.splits.values())
 
+    def used_groups(self) -> tuple[UsedGroup, ...]:
+        """The flagged images that were accepted, the commonest outcome first."""
+        return tuple(
+            UsedGroup(outcome, total, tuple(self.examples[outcome]))
+            for outcome, total in self.used.most_common()
+        )
+
 
 def read_quarantine(uri: str) -> Quarantine:
     """The table of a quarantine artifact; memory grows with the quarantine, not with the data set."""
     quarantine = Quarantine(posixpath.join(uri, QUARANTINE_CSV))
-    for image_id, split, outcome, reasons, *_ in read_table(quarantine.path):
+    for row in read_table(quarantine.path):
+        image_id, split, outcome, reasons = (
+            row[name] for name in ("image_id", "split", "outcome", "reasons")
+        )
         if outcome in KEPT:
-            continue
-        quarantine.groups.setdefault(_feature(reasons), []).append(image_id)
-        quarantine.splits[image_id] = split
+            quarantine.used[outcome] += 1
+            examples = quarantine.examples.setdefault(outcome, [])
+            if len(examples) < _EXAMPLES_OF_USED:
+                examples.append(Used(image_id, split, shortened(reasons)))
+        else:
+            quarantine.groups.setdefault(_feature(reasons), []).append(image_id)
+            quarantine.splits[image_id] = split
     return quarantine
 
 

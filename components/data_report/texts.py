@@ -11,12 +11,10 @@ from apache_beam.io.filesystems import FileSystems
 _LONGEST_TEXT = 400
 
 
-def read_table(path: str) -> Iterator[list[str]]:
-    """Rows of a CSV below its header, on any filesystem; bytes that are not UTF-8 become "\ufffd"."""
+def read_table(path: str) -> Iterator[dict[str, str]]:
+    """Rows of a CSV by column, on any filesystem; bytes that are not UTF-8 become "\ufffd"."""
     with FileSystems.open(path) as file:
-        rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline=""))
-        next(rows, None)
-        yield from rows
+        yield from csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline=""))
 
 
 def text(feature: tf.train.Feature) -> str:

@@ -23,7 +23,7 @@ def write_image(path: Path, rgb: NDArray[np.uint8]) -> None:
 
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
-    """14 ordinary images, ten of them with two ships each, and five to be quarantined."""
+    """14 ordinary images, ten with two ships each, a gray one to be warned of, and five to be quarantined."""
     folder = tmp_path_factory.mktemp("data_report")
     images = folder / "images"
     images.mkdir()
@@ -39,11 +39,12 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
         write_image(images / f"sea{number:02}.jpg", pixels)
         rows += [(f"sea{number:02}.jpg", ship) for ship in (ships if number < 10 else [""])]
     write_image(images / "black.jpg", np.zeros((768, 768, 3), np.uint8))
+    write_image(images / "gray.jpg", noise.normal(50, 6, (768, 768)).clip(0, 255).astype(np.uint8))
     write_image(images / "small.jpg", noise.integers(20, 60, (500, 768, 3), np.uint8))
     write_image(images / "unlabelled.jpg", noise.integers(20, 60, (768, 768, 3), np.uint8))
     write_image(images / "torn.jpg", noise.integers(20, 60, (768, 768, 3), np.uint8))
     (images / HOSTILE_NAME).write_bytes(b"no image")
-    rows += [(name, "") for name in ("black.jpg", "small.jpg", HOSTILE_NAME)]
+    rows += [(name, "") for name in ("black.jpg", "gray.jpg", "small.jpg", HOSTILE_NAME)]
     rows += [("torn.jpg", HOSTILE_LABEL), ("sea00.jpg", ships[0]), ("gone.jpg", "")]
     labels = folder / "labels.csv"
     with labels.open("w", newline="") as file:

@@ -24,6 +24,7 @@ from components.ship_example_gen.component import LabelReport
 from components.ship_example_gen.quality import SCALARS
 from schemas import SHIP_IMAGES
 
+IMAGES = ORDINARY + 6
 QUARANTINED = {"black.jpg", "small.jpg", "unlabelled.jpg", "torn.jpg", HOSTILE_NAME}
 
 
@@ -33,24 +34,24 @@ def surveyed(artifacts):
     schema = text_format.Parse(SHIP_IMAGES.read_text(), schema_pb2.Schema())
     with told_progress() as told:
         found = survey(Sources(**uris), schema, DataReportSettings(thumbnails=3))
-    assert (told[-1].done, told[-1].total) == (ORDINARY + len(QUARANTINED),) * 2
+    assert (told[-1].done, told[-1].total) == (IMAGES, IMAGES)
     return found
 
 
 def test_every_image_is_counted_once(surveyed):
     assert [row.split for row in surveyed.splits] == list(SPLITS)
-    assert surveyed.total.images == sum(surveyed.groups.values()) == ORDINARY + len(QUARANTINED)
+    assert surveyed.total.images == sum(surveyed.groups.values()) == IMAGES
     assert surveyed.total.quarantined == len(QUARANTINED)
     by_group = {group: 0 for _, group in surveyed.groups}
     for (_, group), images in surveyed.groups.items():
         by_group[group] += images
-    assert by_group == {"0": 9, "1-2": 10}
+    assert by_group == {"0": 10, "1-2": 10}
 
 
 def test_every_measure_has_a_histogram_of_all_images_that_have_it(surveyed):
     found = {measure.name: histogram for measure, histogram in surveyed.measures}
     assert set(found) >= {*SCALARS, FILE_BYTES}
-    decodable = ORDINARY + len(QUARANTINED) - 1
+    decodable = IMAGES - 1
     counts = {name: sum(map(sum, histogram.counts.values())) for name, histogram in found.items()}
     assert counts == {name: decodable + (name == FILE_BYTES) for name in found}
     assert {measure.missing for measure, _ in surveyed.measures} == {0, 1}
@@ -83,6 +84,14 @@ def test_quarantine_is_grouped_by_the_first_reason(surveyed):
     thumbnails = {one.image_id: one.thumbnail for group in surveyed.quarantine for one in group.shown}
     assert thumbnails.pop(HOSTILE_NAME) == ""
     assert all(uri.startswith("data:image/jpeg;base64,/9j/") for uri in thumbnails.values())
+
+
+def test_flagged_images_may_be_accepted(surveyed):
+    (group,) = surveyed.used
+    assert (group.outcome, group.total) == ("warned", 1)
+    assert group.examples[0].image_id == "gray.jpg"
+    assert "channels 1" in group.examples[0].reasons
+    assert "gray.jpg" not in {one.image_id for found in surveyed.quarantine for one in found.shown}
 
 
 def test_label_issues_and_anomalies_are_told(surveyed):
@@ -120,7 +129,7 @@ def test_page_names_nothing_outside_itself(page):
 def test_the_verdict_is_on_the_page_and_beside_it(page):
     judgement = from_json((page.parent / JUDGEMENT_FILE).read_bytes())
     rules = {rule.name: rule for rule in judgement.rules}
-    share = f"26.3% ({len(QUARANTINED)} of {ORDINARY + len(QUARANTINED)})"
+    share = f"{len(QUARANTINED) / IMAGES:.1%} ({len(QUARANTINED)} of {IMAGES})"
     assert rules["quarantined images"].measured == share
     text = page.read_text(encoding="utf-8")
     assert all(html.escape(rule.measured) in text for rule in judgement.rules)
@@ -155,7 +164,9 @@ def test_page_of_nothing_says_so(surveyed):
         measures=(),
         ship_counts=Histogram(surveyed.ship_counts.axis),
         ship_areas=Histogram(surveyed.ship_areas.axis),
-        **dict.fromkeys(("brightest", "darkest", "unusual", "anomalies", "label_issues", "quarantine"), ()),
+        **dict.fromkeys(
+            ("brightest", "darkest", "unusual", "anomalies", "label_issues", "quarantine", "used"), ()
+        ),
     )
     text = render(nothing, Judgement())
     assert "No image could be measured." in text
