@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.ship_example_gen.decoding import decode_luma
+from components.ship_example_gen.listing import ImageFile, read_bytes
 
 BLOCK_PX = 256
 CELLS = 8
@@ -137,10 +138,12 @@ class Fingerprints:
             blocks += memoryview(record)[_HEADER.size :]
         if count and first_block.min() < 0:
             raise ValueError(f"{int((first_block < 0).sum())} of {count} images have no fingerprint")
-        _, _, rows, columns = sizes
+        height, width, rows, columns = sizes
         by_block = np.argsort(first_block)
         owner = np.repeat(by_block, (rows * columns)[by_block])
-        return Fingerprints(sha1, *sizes, first_block, owner, np.frombuffer(blocks, BLOCK))
+        return Fingerprints(
+            sha1, height, width, rows, columns, first_block, owner, np.frombuffer(blocks, BLOCK)
+        )
 
     def block_at(
         self, image: NDArray[np.int64], row: NDArray[np.int64], column: NDArray[np.int64]
@@ -175,6 +178,16 @@ def fingerprint(image_bytes: bytes) -> Fingerprint:
     pixels = grid.reshape(rows, _REDUCED_PX, columns, _REDUCED_PX).swapaxes(1, 2)
     blocks = _blocks(pixels.reshape(rows * columns, _REDUCED_PX, _REDUCED_PX))
     return Fingerprint(sha1, luma.height, luma.width, rows, columns, blocks)
+
+
+def fingerprint_file(listed: tuple[int, ImageFile]) -> bytes:
+    """Record of the fingerprint of an image, from its place in the listing; it need not be readable."""
+    index, image = listed
+    try:
+        image_bytes = read_bytes(image.path)
+    except OSError:
+        image_bytes = b""
+    return fingerprint(image_bytes).to_bytes(index)
 
 
 def _blocks(pixels: NDArray[np.uint8]) -> NDArray[np.void]:

@@ -90,6 +90,17 @@ class SceneGroups:
     links: NDArray[np.void]
     original: NDArray[np.int64]
 
+    def __str__(self) -> str:
+        size = np.bincount(self.group)
+        kinds = np.bincount(self.links["kind"], minlength=len(Kind))
+        copies = int((self.original != np.arange(len(self.original))).sum())
+        return (
+            f"{len(self.group)} images in {len(size)} scenes, {int((size > 1).sum())} of them with several "
+            f"images, the largest with {int(size.max(initial=0))}; {copies} copies of another image; links: "
+            f"{kinds[Kind.DUPLICATE]} same bytes, {kinds[Kind.NEAR_DUPLICATE]} compressed anew, "
+            f"{kinds[Kind.OVERLAP]} overlapping"
+        )
+
 
 def find_groups(fingerprints: Fingerprints) -> SceneGroups:
     """Links the images of a data set and groups them.
@@ -104,8 +115,9 @@ def find_groups(fingerprints: Fingerprints) -> SceneGroups:
     links = np.concatenate([links, _similar(fingerprints, original)])
     links = links[np.lexsort((links["second"], links["first"]))]
 
-    group = _components(len(original), links)
-    copies = _components(len(original), links[links["kind"] != Kind.OVERLAP])
+    group = connected(len(original), links["first"], links["second"])
+    same = links[links["kind"] != Kind.OVERLAP]
+    copies = connected(len(original), same["first"], same["second"])
     _, earliest = np.unique(copies, return_index=True)
     return SceneGroups(group, links, earliest[copies])
 
@@ -113,11 +125,12 @@ def find_groups(fingerprints: Fingerprints) -> SceneGroups:
 def _same_bytes(fingerprints: Fingerprints) -> _Indices:
     """Place of the first image with the same bytes; files that could not be read are like no other."""
     _, first, which = np.unique(fingerprints.sha1, return_index=True, return_inverse=True)
-    return np.where(fingerprints.sha1 == b"", np.arange(len(which)), first[which])
+    return np.asarray(np.where(fingerprints.sha1 == b"", np.arange(len(which)), first[which]))
 
 
-def _components(count: int, links: NDArray[np.void]) -> NDArray[np.int32]:
-    graph = coo_array((np.ones(len(links), bool), (links["first"], links["second"])), shape=(count, count))
+def connected(count: int, first: _Indices, second: _Indices) -> NDArray[np.int32]:
+    """Numbers `count` things so that those that pairs connect, directly or over others, have the same."""
+    graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(count, count))
     _, component = connected_components(graph, directed=False)
     return np.asarray(component)
 
@@ -143,7 +156,7 @@ def _similar(fingerprints: Fingerprints, original: _Indices) -> NDArray[np.void]
     following = links[1:]
     last = np.ones(len(links), bool)
     last[:-1] = (links["first"][:-1] != following["first"]) | (links["second"][:-1] != following["second"])
-    return links[last]
+    return np.asarray(links[last])
 
 
 def _recognised(fingerprints: Fingerprints, original: _Indices) -> tuple[_Indices, _Indices]:
@@ -160,7 +173,8 @@ def _recognised(fingerprints: Fingerprints, original: _Indices) -> tuple[_Indice
         apart = owner[left] != owner[right]
         left, right = left[apart], right[apart]
         swapped = owner[left] > owner[right]
-        return np.where(swapped, right, left) * len(blocks) + np.where(swapped, left, right)
+        codes = np.where(swapped, right, left) * len(blocks) + np.where(swapped, left, right)
+        return np.asarray(codes)
 
     usable = np.flatnonzero(first_copy & (blocks["exact"] != 0))
     exact = [coded(*pairs) for pairs in _neighbours(blocks["exact"][usable], usable, 64)]
@@ -230,7 +244,7 @@ def _sightings(fingerprints: Fingerprints, exact: _Indices, perceptual: _Indices
     small = np.minimum(fingerprints.height, fingerprints.width) < BLOCK_PX
     seen = seen[~(small[first] | small[second]) | _same_size(fingerprints, first, second)]
     if not len(seen):
-        return seen
+        return np.asarray(seen)
 
     places = ("first", "second", "shift_rows", "shift_columns")
     seen = seen[np.lexsort([seen[place] for place in places])]
@@ -238,7 +252,7 @@ def _sightings(fingerprints: Fingerprints, exact: _Indices, perceptual: _Indices
     counted = seen[begins]
     for key in ("exact", "perceptual"):
         counted[key] = np.add.reduceat(seen[key], begins)
-    return counted
+    return np.asarray(counted)
 
 
 def _same_size(fingerprints: Fingerprints, first: _Indices, second: _Indices) -> NDArray[np.bool_]:
