@@ -8,8 +8,9 @@ blocks, so tiles that were compressed alike hold the same numbers where they ove
 calm sea, by its noise, and cannot agree by chance.
 
 `perceptual` survives another compression: the signs of the lowest frequencies of the block, as in pHash
-(Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010, 3.2.1). Calm water, plain
-cloud and single edges look alike everywhere, so a block needs contrast of many frequencies to have one.
+(Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010, 3.2.1). Calm water and
+plain cloud have none. Single edges and single ships look alike everywhere; how much such a block is worth as
+evidence is its `spread`.
 
 Imports neither TensorFlow nor Beam.
 """
@@ -40,22 +41,21 @@ _MAX_LEVEL_SHARE = 0.9
 # Standard deviation of the cells, in luma, after a plane is taken away (haze and glint are slopes). Another
 # compression moves a cell, a mean of 1024 px, by about 0.1.
 _MIN_CONTRAST = 1.0
-# How many frequencies carry the contrast, as (sum of energies)^2 / sum of squared energies: 1 for a plain
-# wave, 2-3 for one straight edge.
-_MIN_FREQUENCIES = 5.0
-
 BLOCK = np.dtype(
     [
         # The keys; 0 for a block that could be anywhere.
         ("exact", "<u8"),
         ("perceptual", "<u8"),
+        # Over how many frequencies, and how many cells, the contrast is spread; the smaller number. A slope or a
+        # straight edge has 2-3 frequencies, a ship in calm water 1-6 cells; 10 and more are a pattern of its own.
+        ("spread", "<f4"),
         # The 8 x 8 cells of a block, each a mean of 32 x 32 px: cell = mean + scale * deviation / 127.
         ("mean", "<f4"),
         ("scale", "<f4"),
         ("deviation", "i1", (CELLS * CELLS,)),
     ]
 )
-"""A block: 88 bytes."""
+"""A block: 92 bytes."""
 
 _HEADER = struct.Struct("<I20sIIHH")
 
@@ -203,7 +203,7 @@ def _blocks(pixels: NDArray[np.uint8]) -> NDArray[np.void]:
     scale = np.abs(deviation).max(axis=1)
     blocks = np.zeros(len(pixels), BLOCK)
     blocks["exact"] = [_exact_key(block) for block in pixels]
-    blocks["perceptual"] = _perceptual_keys(cells)
+    blocks["perceptual"], blocks["spread"] = _perceptual_keys(cells)
     blocks["mean"], blocks["scale"] = mean, scale
     blocks["deviation"] = np.rint(deviation * (127 / np.maximum(scale, 1e-6))[:, None])
     return blocks
@@ -216,13 +216,20 @@ def _exact_key(block: NDArray[np.uint8]) -> int:
     return int.from_bytes(hashlib.sha1(block.tobytes(), usedforsecurity=False).digest()[:8], "little")
 
 
-def _perceptual_keys(cells: NDArray[np.float32]) -> NDArray[np.uint64]:
+def _perceptual_keys(
+    cells: NDArray[np.float32],
+) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
+    """Key and spread of blocks, from float32 [blocks, 64]."""
     frequencies = (cells @ _DCT.T)[:, 1:]
     middle = PERCEPTUAL_BITS // 2
     median = np.partition(frequencies, middle, axis=1)[:, middle : middle + 1]
     keys = (frequencies > median) @ _BIT_VALUES
-    energy = frequencies**2
-    spread = energy.sum(axis=1) ** 2 / np.maximum((energy**2).sum(axis=1), 1e-9)
-    contrast = (cells @ _WITHOUT_PLANE.T).std(axis=1)
-    keys[(contrast < _MIN_CONTRAST) | (spread < _MIN_FREQUENCIES)] = 0
-    return np.asarray(keys, np.uint64)
+    detail = cells @ _WITHOUT_PLANE.T
+    keys[detail.std(axis=1) < _MIN_CONTRAST] = 0
+    return keys, np.minimum(_spread(frequencies), _spread(detail))
+
+
+def _spread(amplitudes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Over how many of the columns the energy of each row is spread, 1 to all of them."""
+    energy = np.square(amplitudes)
+    return np.asarray(energy.sum(axis=1) ** 2 / np.maximum(np.square(energy).sum(axis=1), 1e-9))

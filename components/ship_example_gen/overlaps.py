@@ -32,8 +32,10 @@ _MAX_RELATIVE_DIFFERENCE = 0.12
 _MAX_DIFFERENCE = 1.0
 # Blocks that must agree among those that two images share; the rest may be damaged or painted over.
 _AGREEING_SHARE = 2 / 3
-# Without an exact key, so many blocks must have been recognised.
+# Without an exact key, so many blocks must have been recognised, with so much spread in all: among thousands
+# of calm tiles many a ship lies in the same place, on the border of two blocks even.
 _MIN_PERCEPTUAL = 2
+_MIN_SPREAD = 20.0
 # In a recompressed copy every block, flat or not, must be this near. A ship moves its cells by tens.
 _COPY_RELATIVE_DIFFERENCE = 0.03
 _COPY_DIFFERENCE = 0.75
@@ -52,6 +54,8 @@ _SIGHTING = np.dtype(
         ("shift_columns", "<i4"),
         ("exact", "<i4"),
         ("perceptual", "<i4"),
+        # Of the perceptual ones, in all.
+        ("spread", "<f4"),
     ]
 )
 
@@ -139,7 +143,8 @@ def _similar(fingerprints: Fingerprints, original: _Indices) -> NDArray[np.void]
     """Links between images of different bytes, by their blocks."""
     exact, perceptual = _recognised(fingerprints, original)
     sightings = _sightings(fingerprints, exact, perceptual)
-    sightings = sightings[(sightings["exact"] > 0) | (sightings["perceptual"] >= _MIN_PERCEPTUAL)]
+    many = (sightings["perceptual"] >= _MIN_PERCEPTUAL) & (sightings["spread"] >= _MIN_SPREAD)
+    sightings = sightings[(sightings["exact"] > 0) | many]
     agreeing, copied, shared = _compare_shared(fingerprints, sightings)
     unmoved = (sightings["shift_rows"] == 0) & (sightings["shift_columns"] == 0)
     copy = unmoved & (copied == shared) & _same_size(fingerprints, sightings["first"], sightings["second"])
@@ -240,6 +245,7 @@ def _sightings(fingerprints: Fingerprints, exact: _Indices, perceptual: _Indices
     seen["first"], seen["second"] = first, second
     seen["shift_rows"], seen["shift_columns"] = first_row - second_row, first_column - second_column
     seen["exact"], seen["perceptual"] = np.isin(codes, exact), np.isin(codes, perceptual)
+    seen["spread"] = fingerprints.blocks["spread"][left] * seen["perceptual"]
     # Images smaller than a block are one block of their own size.
     small = np.minimum(fingerprints.height, fingerprints.width) < BLOCK_PX
     seen = seen[~(small[first] | small[second]) | _same_size(fingerprints, first, second)]
@@ -250,7 +256,7 @@ def _sightings(fingerprints: Fingerprints, exact: _Indices, perceptual: _Indices
     seen = seen[np.lexsort([seen[place] for place in places])]
     begins = np.flatnonzero(np.append(True, np.any([np.diff(seen[place]) != 0 for place in places], axis=0)))
     counted = seen[begins]
-    for key in ("exact", "perceptual"):
+    for key in ("exact", "perceptual", "spread"):
         counted[key] = np.add.reduceat(seen[key], begins)
     return np.asarray(counted)
 
