@@ -46,8 +46,8 @@ BLOCK = np.dtype(
         # The keys; 0 for a block that could be anywhere.
         ("exact", "<u8"),
         ("perceptual", "<u8"),
-        # Over how many frequencies, and how many cells, the contrast is spread; the smaller number. A slope or a
-        # straight edge has 2-3 frequencies, a ship in calm water 1-6 cells; 10 and more are a pattern of its own.
+        # Over how many frequencies, and how many cells, the contrast is spread; the smaller number. A slope
+        # or a straight edge has 2-3 frequencies, a ship in calm water 1-6 cells.
         ("spread", "<f4"),
         # The 8 x 8 cells of a block, each a mean of 32 x 32 px: cell = mean + scale * deviation / 127.
         ("mean", "<f4"),
