@@ -58,6 +58,8 @@ BLOCK = np.dtype(
 """A block: 92 bytes."""
 
 _HEADER = struct.Struct("<I20sIIHH")
+# Behind index and SHA-1, which differ between copies of a picture.
+_PICTURE_AT = 24
 
 # Projection of 64 cells onto what a plane cannot explain.
 _ROWS, _COLUMNS = np.divmod(np.arange(CELLS * CELLS), CELLS)
@@ -102,6 +104,7 @@ class Fingerprints:
 
     Attributes:
         sha1: S20 [images], in the order of the listing.
+        picture: S8 [images], equal for the same size and the same blocks; b"" if no block has an exact key.
         height, width, rows, columns: int32 [images], as in `Fingerprint`.
         first_block: int64 [images], where the blocks of an image begin.
         owner: int64 [blocks], the image that a block belongs to.
@@ -109,6 +112,7 @@ class Fingerprints:
     """
 
     sha1: NDArray[np.bytes_]
+    picture: NDArray[np.bytes_]
     height: NDArray[np.int32]
     width: NDArray[np.int32]
     rows: NDArray[np.int32]
@@ -128,7 +132,7 @@ class Fingerprints:
         Raises:
             ValueError: there is not one record for every image.
         """
-        sha1 = np.zeros(count, "S20")
+        sha1, picture = np.zeros(count, "S20"), np.zeros(count, "S8")
         sizes = np.zeros((4, count), np.int32)
         first_block = np.full(count, -1, np.int64)
         blocks = bytearray()
@@ -136,13 +140,15 @@ class Fingerprints:
             index, sha1[index], *sizes[:, index] = _HEADER.unpack_from(record)
             first_block[index] = len(blocks) // BLOCK.itemsize
             blocks += memoryview(record)[_HEADER.size :]
+            if np.frombuffer(record, BLOCK, offset=_HEADER.size)["exact"].any():
+                picture[index] = hashlib.blake2b(record[_PICTURE_AT:], digest_size=8).digest()
         if count and first_block.min() < 0:
             raise ValueError(f"{int((first_block < 0).sum())} of {count} images have no fingerprint")
         height, width, rows, columns = sizes
         by_block = np.argsort(first_block)
         owner = np.repeat(by_block, (rows * columns)[by_block])
         return Fingerprints(
-            sha1, height, width, rows, columns, first_block, owner, np.frombuffer(blocks, BLOCK)
+            sha1, picture, height, width, rows, columns, first_block, owner, np.frombuffer(blocks, BLOCK)
         )
 
     def block_at(

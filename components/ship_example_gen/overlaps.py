@@ -112,24 +112,30 @@ def find_groups(fingerprints: Fingerprints) -> SceneGroups:
     What is not found: overlaps by other strides than 256 px, turned, mirrored or resized copies, and
     recompressed tiles of calm sea or plain cloud.
     """
-    original = _same_bytes(fingerprints)
-    later = np.flatnonzero(original != np.arange(len(original)))
-    links = np.zeros(len(later), LINK)
-    links["first"], links["second"], links["kind"] = original[later], later, Kind.DUPLICATE
-    links = np.concatenate([links, _similar(fingerprints, original)])
-    links = links[np.lexsort((links["second"], links["first"]))]
+    count = len(fingerprints.sha1)
+    # The first ones stand for their copies in the search.
+    originals = np.arange(count)
+    links = []
+    for keys, kind in ((fingerprints.sha1, Kind.DUPLICATE), (fingerprints.picture, Kind.NEAR_DUPLICATE)):
+        links.append(_to_first(keys, originals, kind))
+        originals = np.setdiff1d(originals, links[-1]["second"], assume_unique=True)
+    found = np.concatenate([*links, _similar(fingerprints, originals)])
+    found = found[np.lexsort((found["second"], found["first"]))]
 
-    group = connected(len(original), links["first"], links["second"])
-    same = links[links["kind"] != Kind.OVERLAP]
-    copies = connected(len(original), same["first"], same["second"])
+    group = connected(count, found["first"], found["second"])
+    same = found[found["kind"] != Kind.OVERLAP]
+    copies = connected(count, same["first"], same["second"])
     _, earliest = np.unique(copies, return_index=True)
-    return SceneGroups(group, links, earliest[copies])
+    return SceneGroups(group, found, earliest[copies])
 
 
-def _same_bytes(fingerprints: Fingerprints) -> _Indices:
-    """Place of the first image with the same bytes; files that could not be read are like no other."""
-    _, first, which = np.unique(fingerprints.sha1, return_index=True, return_inverse=True)
-    return np.asarray(np.where(fingerprints.sha1 == b"", np.arange(len(which)), first[which]))
+def _to_first(keys: NDArray[np.bytes_], images: _Indices, kind: Kind) -> NDArray[np.void]:
+    """Links each of the images to the first of them with the same key, if the key is not empty."""
+    images = images[keys[images] != b""]
+    _, first, which = np.unique(keys[images], return_index=True, return_inverse=True)
+    links = np.zeros(len(images), LINK)
+    links["first"], links["second"], links["kind"] = images[first[which]], images, kind
+    return np.asarray(links[links["first"] != links["second"]])
 
 
 def connected(count: int, first: _Indices, second: _Indices) -> NDArray[np.int32]:
@@ -139,9 +145,9 @@ def connected(count: int, first: _Indices, second: _Indices) -> NDArray[np.int32
     return np.asarray(component)
 
 
-def _similar(fingerprints: Fingerprints, original: _Indices) -> NDArray[np.void]:
-    """Links between images of different bytes, by their blocks."""
-    exact, perceptual = _recognised(fingerprints, original)
+def _similar(fingerprints: Fingerprints, originals: _Indices) -> NDArray[np.void]:
+    """Links between images that are not the same picture, by their blocks."""
+    exact, perceptual = _recognised(fingerprints, originals)
     sightings = _sightings(fingerprints, exact, perceptual)
     many = (sightings["perceptual"] >= _MIN_PERCEPTUAL) & (sightings["spread"] >= _MIN_SPREAD)
     sightings = sightings[(sightings["exact"] > 0) | many]
@@ -164,7 +170,7 @@ def _similar(fingerprints: Fingerprints, original: _Indices) -> NDArray[np.void]
     return np.asarray(links[last])
 
 
-def _recognised(fingerprints: Fingerprints, original: _Indices) -> tuple[_Indices, _Indices]:
+def _recognised(fingerprints: Fingerprints, originals: _Indices) -> tuple[_Indices, _Indices]:
     """Pairs of blocks of different images that agree exactly, and those that agree perceptually.
 
     Returns:
@@ -172,7 +178,7 @@ def _recognised(fingerprints: Fingerprints, original: _Indices) -> tuple[_Indice
     """
     blocks = fingerprints.blocks
     owner = fingerprints.owner
-    first_copy = (original == np.arange(len(original)))[owner]
+    searched = np.isin(owner, originals)
 
     def coded(left: _Indices, right: _Indices) -> _Indices:
         apart = owner[left] != owner[right]
@@ -181,9 +187,9 @@ def _recognised(fingerprints: Fingerprints, original: _Indices) -> tuple[_Indice
         codes = np.where(swapped, right, left) * len(blocks) + np.where(swapped, left, right)
         return np.asarray(codes)
 
-    usable = np.flatnonzero(first_copy & (blocks["exact"] != 0))
+    usable = np.flatnonzero(searched & (blocks["exact"] != 0))
     exact = [coded(*pairs) for pairs in _neighbours(blocks["exact"][usable], usable, 64)]
-    usable = np.flatnonzero(first_copy & (blocks["perceptual"] != 0))
+    usable = np.flatnonzero(searched & (blocks["perceptual"] != 0))
     keys = blocks["perceptual"][usable]
     perceptual = []
     for band in range(PERCEPTUAL_BITS // _BAND_BITS):
@@ -202,7 +208,8 @@ def _neighbours(
     keys: NDArray[np.uint64], blocks: _Indices, leading_bits: int
 ) -> Iterator[tuple[_Indices, _Indices]]:
     """Pairs of blocks that are near each other in the order of the keys and agree in their leading bits."""
-    order = np.argsort(keys)
+    # Stable, so that all blocks of many copies choose the same ones of them.
+    order = np.argsort(keys, kind="stable")
     blocks, leading = blocks[order], keys[order] >> np.uint64(64 - leading_bits)
     for step in range(1, _NEIGHBOURS + 1):
         same = leading[:-step] == leading[step:]

@@ -176,3 +176,10 @@ def test_jpeg_and_png_give_blocks_alike():
     assert len(one) == (TILE_PX // BLOCK_PX) ** 2
     np.testing.assert_allclose(one["mean"], other["mean"], atol=0.2)
     np.testing.assert_allclose(one["scale"], other["scale"], atol=0.5)
+
+
+def test_files_that_differ_beside_the_pixels_are_copies():
+    land = _jpeg(_land(1))
+    commented = [land[:2] + b"\xff\xfe\x00\x04" + bytes([65, number]) + land[2:] for number in range(40)]
+    found = _groups(land, *commented)
+    assert found.links.tolist() == [(0, number, Kind.NEAR_DUPLICATE, 0, 0) for number in range(1, 41)]
