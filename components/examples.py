@@ -35,11 +35,14 @@ LABEL_REASON = "label_reason"
 # 0 where the label is a mask of the image, but hardly one of ships; `LABEL_DOUBT` says why.
 LABEL_PLAUSIBLE = "label_plausible"
 LABEL_DOUBT = "label_doubt"
+# 1 for a copy of an image whose name comes before; `DUPLICATE_OF` is that name, "" for an image of its own.
+IS_DUPLICATE = "is_duplicate"
+DUPLICATE_OF = "duplicate_of"
 # Every feature of an Example but the quality scalars and the columns of the user's scene table.
 IMAGE_FEATURES = (
     IMAGE, IMAGE_ID, ENCODED_PIXELS, SHIP_COUNT, SHIP_GROUP, HAS_SHIP, SHIP_PIXELS, SCENE_ID, HEIGHT, WIDTH,
     CHANNELS, FORMAT, FILE_BYTES, SHA1, DECODE_OK, LABEL_OK, LABEL_REASON,
-    LABEL_PLAUSIBLE, LABEL_DOUBT,
+    LABEL_PLAUSIBLE, LABEL_DOUBT, IS_DUPLICATE, DUPLICATE_OF,
 )  # fmt: skip
 
 

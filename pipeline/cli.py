@@ -107,6 +107,26 @@ def demo_command(
     run_demo(scenes, load_settings(profile, overrides), Root(root), _console(), verbose)
 
 
+@app.command("scenes")
+def scenes_command(
+    *,
+    images: Annotated[str, typer.Option("--images", help="Folder of the images.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Scene table to write: ImageId,SceneId.")
+    ] = None,
+    scenes: Annotated[
+        str, typer.Option("--scenes", help="Scene table to compare with: who leaks across its scenes?")
+    ] = "",
+) -> None:
+    """Find which images show the same ground: copies, and tiles that overlap.
+
+    `ships run` does the same by itself; this is for looking at a data set, or for a table of your own.
+    """
+    from pipeline.scenes_command import find_scenes  # noqa: PLC0415
+
+    find_scenes(images, output, scenes, _console())
+
+
 @app.command("runs")
 def runs_command(root: RootOption) -> None:
     """List the runs under a root: state, dice, verdict, pushed version; newest first."""

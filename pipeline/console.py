@@ -80,6 +80,9 @@ class ProgressDisplay(logging.Handler):
 
     def _show_progress(self, progress: Progress) -> None:
         stage = progress.stage
+        if stage in self._latest and progress.done < self._latest[stage].done:
+            # The stage goes over its images once more; the pace is that of this time.
+            self._started[stage] = time.monotonic()
         self._latest[stage] = progress
         self._started.setdefault(stage, time.monotonic())
         task = self._task(stage)

@@ -18,12 +18,20 @@ import tensorflow_data_validation as tfdv
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
-from components.examples import DECODE_OK, LABEL_DOUBT, LABEL_OK, LABEL_PLAUSIBLE, LABEL_REASON
+from components.examples import (
+    DECODE_OK,
+    DUPLICATE_OF,
+    IS_DUPLICATE,
+    LABEL_DOUBT,
+    LABEL_OK,
+    LABEL_PLAUSIBLE,
+    LABEL_REASON,
+)
 
 # Without these two nothing can be trained, so they are judged whatever the settings say.
 ESSENTIAL = (DECODE_OK, LABEL_OK)
-# Features that say in words why another one is 0.
-_NOTES = {LABEL_OK: LABEL_REASON, LABEL_PLAUSIBLE: LABEL_DOUBT}
+# Features that say in words why another one is as it should not be.
+_NOTES = {LABEL_OK: LABEL_REASON, LABEL_PLAUSIBLE: LABEL_DOUBT, IS_DUPLICATE: DUPLICATE_OF}
 
 _ARROW_TYPES = {
     schema_pb2.INT: pa.list_(pa.int64()),

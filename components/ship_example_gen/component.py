@@ -9,7 +9,12 @@ from components.ship_example_gen.settings import IngestionSettings
 
 
 class LabelReport(artifact.Artifact):
-    """Folder with `label_issues.csv`: file,line,image_id,reason,action, one line per issue."""
+    """Folder with two tables about the input.
+
+    `label_issues.csv`: file,line,image_id,reason,action, one line per issue.
+    `overlaps.csv`: image_id,other_image_id,kind,shift_rows,shift_columns, one line per pair of images that
+    show the same ground; not there if nobody looked.
+    """
 
     TYPE_NAME = "LabelReport"
 

@@ -19,9 +19,10 @@ class ListedImage:
         image_id: file name.
         path: where the bytes are.
         role: "train", "eval" or "test".
-        scene_id: the scene, or the image id where none is known.
+        scene_id: the scene, see `scenes.Origin`.
         rows: its label rows.
         extras: slicing features, column name -> value.
+        duplicate_of: the image of which it is a copy; "" if none was found.
     """
 
     image_id: str
@@ -30,6 +31,7 @@ class ListedImage:
     scene_id: str
     rows: tuple[LabelRow, ...]
     extras: dict[str, str]
+    duplicate_of: str = ""
 
 
 def make_example(
@@ -65,6 +67,8 @@ def make_example(
         examples.LABEL_REASON: _strings(["; ".join(label.faults)]),
         examples.LABEL_PLAUSIBLE: _integer(int(not label.doubts)),
         examples.LABEL_DOUBT: _strings(["; ".join(label.doubts)]),
+        examples.IS_DUPLICATE: _integer(int(image.duplicate_of != "")),
+        examples.DUPLICATE_OF: _strings([image.duplicate_of]),
     }
     for name, measured in scalars.items():
         features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[measured]))

@@ -11,6 +11,11 @@ from tfx.types import artifact_utils
 
 from components.examples import IMAGE_COUNT, SPLITS
 from components.progress import running
+from components.ship_example_gen.fingerprint_pass import (
+    OVERLAPS_FILE,
+    find_groups_by_beam,
+    write_overlaps,
+)
 from components.ship_example_gen.ingestion import (
     LABEL_ISSUES_FILE,
     STAGE,
@@ -19,7 +24,9 @@ from components.ship_example_gen.ingestion import (
     ingest,
     plan,
 )
-from components.ship_example_gen.inputs import read_inputs
+from components.ship_example_gen.inputs import Inputs, read_inputs
+from components.ship_example_gen.overlaps import SceneGroups
+from components.ship_example_gen.scenes import leaking
 from components.ship_example_gen.settings import IngestionSettings
 
 
@@ -46,7 +53,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         labels = str(exec_properties["labels"])
         inputs = read_inputs(str(exec_properties["images"]), labels, str(exec_properties.get("scenes") or ""))
         settings = IngestionSettings.model_validate_json(str(exec_properties["settings"]))
-        images = plan(inputs, settings)
+        groups = self._find_groups(inputs, report.uri) if settings.find_overlaps else None
+        images = plan(inputs, settings, groups)
         image_ids = {image.image_id for image in images}
 
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
@@ -91,3 +99,25 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 "or an unlucky split_seed",
                 ", ".join(absent),
             )
+
+    def _find_groups(self, inputs: Inputs, report_uri: str) -> SceneGroups:
+        """Looks which images show the same ground, reports it and says what it means for the splits."""
+        folder = posixpath.join(report_uri, "fingerprints")
+        groups = find_groups_by_beam(self._make_beam_pipeline, inputs.images, folder, STAGE)
+        image_ids = [image.image_id for image in inputs.images]
+        write_overlaps(groups, image_ids, posixpath.join(report_uri, OVERLAPS_FILE))
+        logging.info("ShipExampleGen: %s", groups)
+        leaks = leaking(groups.links, image_ids, inputs.scenes)
+        if len(leaks):
+            joined = {
+                inputs.scenes.scene_of(image_ids[image]) for pair in leaks for image in pair.tolist()[:2]
+            }
+            logging.warning(
+                "ShipExampleGen: %d pairs of images show the same ground although the scene table puts them "
+                "into different scenes; each of these %d scenes gets the role of those that it overlaps "
+                "(pairs in %s)",
+                len(leaks),
+                len(joined),
+                OVERLAPS_FILE,
+            )
+        return groups

@@ -24,7 +24,9 @@ from components.ship_example_gen.example import ListedImage, make_example
 from components.ship_example_gen.inputs import Inputs
 from components.ship_example_gen.labels import Issue, judge_rows
 from components.ship_example_gen.listing import read_bytes
+from components.ship_example_gen.overlaps import SceneGroups
 from components.ship_example_gen.quality import measure_rgb
+from components.ship_example_gen.scenes import origins
 from components.ship_example_gen.settings import IngestionSettings, ShipLimits
 from components.ship_example_gen.splits import scene_role, stable_fraction
 from components.tfrecords import WriteSplit
@@ -37,22 +39,25 @@ _ISSUES = "issues"
 _NOMINAL_PX = 768
 
 
-def plan(inputs: Inputs, settings: IngestionSettings) -> list[ListedImage]:
-    """Joins listing and tables and gives each image its role.
+def plan(inputs: Inputs, settings: IngestionSettings, groups: SceneGroups | None = None) -> list[ListedImage]:
+    """Joins listing and tables and gives each image its role; `groups` say which show the same ground.
 
     The order is a stable one unlike that of the names, so that each part of a record file is a fair sample.
     """
     planned = []
-    for image in sorted(inputs.images, key=lambda listed: stable_fraction(listed.image_id, "order")):
-        scene_id = inputs.scenes.scene_of(image.image_id)
+    found = origins([image.image_id for image in inputs.images], inputs.scenes, groups)
+    pairs = zip(inputs.images, found, strict=True)
+    for image, origin in sorted(pairs, key=lambda pair: stable_fraction(pair[0].image_id, "order")):
+        role = scene_role(origin.dealt_as, settings.train_ratio, settings.eval_ratio, settings.split_seed)
         planned.append(
             ListedImage(
                 image_id=image.image_id,
                 path=image.path,
-                role=scene_role(scene_id, settings.train_ratio, settings.eval_ratio, settings.split_seed),
-                scene_id=scene_id,
+                role=role,
+                scene_id=origin.scene_id,
                 rows=inputs.labels.rows.get(image.image_id, ()),
                 extras=inputs.scenes.extras_of(image.image_id),
+                duplicate_of=origin.duplicate_of,
             )
         )
     return planned

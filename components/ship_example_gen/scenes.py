@@ -1,9 +1,17 @@
-"""Which scene an image was cut from, and further columns to slice the evaluation by (e.g. Source)."""
+"""Which scene an image was cut from, and further columns to slice the evaluation by (e.g. Source).
 
+A scene is known from the user's table or, where that says nothing, found by `overlaps`.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from components.errors import InputError
 from components.examples import IMAGE_FEATURES
+from components.ship_example_gen.overlaps import SceneGroups, connected
 from components.ship_example_gen.quality import SCALARS
 from components.ship_example_gen.tables import read_table
 
@@ -67,3 +75,69 @@ def read_scenes(path: str) -> SceneTable:
         if cells[scene_at]:
             scene_ids[image_id] = cells[scene_at]
     return SceneTable(extra_columns, scene_ids, extras)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an image comes from.
+
+    Attributes:
+        scene_id: as the table says; else "group of NAME" if other images show the same ground, NAME being the
+            first of them; else the image id.
+        dealt_as: what decides the role. Images that show the same ground have it in common, whatever scenes
+            they are said to be of.
+        duplicate_of: the first image of which this is a copy; "" if there is none.
+    """
+
+    scene_id: str
+    dealt_as: str
+    duplicate_of: str = ""
+
+
+def origins(image_ids: Sequence[str], scenes: SceneTable, groups: SceneGroups | None) -> list[Origin]:
+    """Origin of each image of the listing.
+
+    Args:
+        image_ids: the listing, by name.
+        scenes: what the user's table says.
+        groups: what the pixels say, in the order of the listing; None if nobody looked.
+    """
+    if groups is None:
+        return [Origin(scene_id, scene_id) for scene_id in map(scenes.scene_of, image_ids)]
+    _, first, size = np.unique(groups.group, return_index=True, return_counts=True)
+    names = [
+        f"group of {image_ids[first[group]]}" if size[group] > 1 else image_id
+        for image_id, group in zip(image_ids, groups.group.tolist(), strict=True)
+    ]
+    scene_ids = [
+        scenes.scene_ids.get(image_id, name) for image_id, name in zip(image_ids, names, strict=True)
+    ]
+    parts = _joined(groups.group, scene_ids)
+    # A scene of the table is dealt as such whatever is found beside it; of several the first by name counts.
+    dealt_as: dict[int, tuple[bool, str]] = {}
+    for image_id, scene_id, part in zip(image_ids, scene_ids, parts, strict=True):
+        candidate = (image_id not in scenes.scene_ids, scene_id)
+        dealt_as[part] = min(dealt_as.get(part, candidate), candidate)
+    return [
+        Origin(scene_id, dealt_as[part][1], image_ids[original] if original != index else "")
+        for index, (scene_id, part, original) in enumerate(
+            zip(scene_ids, parts, groups.original.tolist(), strict=True)
+        )
+    ]
+
+
+def leaking(links: NDArray[np.void], image_ids: Sequence[str], scenes: SceneTable) -> NDArray[np.void]:
+    """The links (`overlaps.LINK`) between images that the table says are of different scenes."""
+    known = [scenes.scene_ids.get(image_id) for image_id in image_ids]
+    pairs = zip(links["first"].tolist(), links["second"].tolist(), strict=True)
+    apart = [None not in (known[a], known[b]) and known[a] != known[b] for a, b in pairs]
+    return np.asarray(links[np.array(apart, bool)])
+
+
+def _joined(group: NDArray[np.int32], scene_ids: Sequence[str]) -> list[int]:
+    """Numbers the images; those of one group or of one scene have the same, directly or over others."""
+    _, scene = np.unique(np.array(scene_ids, object), return_inverse=True)
+    groups = int(group.max(initial=-1)) + 1
+    nodes = groups + int(scene.max(initial=-1)) + 1
+    numbers: list[int] = connected(nodes, group.astype(np.int64), groups + scene)[group].tolist()
+    return numbers

@@ -33,6 +33,11 @@ class IngestionSettings(ShipLimits):
         lt=1,
         description="Share of the scenes for early stopping and thresholds; test is the rest.",
     )
+    find_overlaps: bool = Field(
+        default=True,
+        description="Look for copies and for tiles that overlap. Copies are quarantined, and what shows the "
+        "same ground stays in one role, whether or not a scene table says so. Reads the images once more.",
+    )
     split_seed: str = Field(default="0", description="Another seed deals the scenes to the roles anew.")
 
     @model_validator(mode="after")

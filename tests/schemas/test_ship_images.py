@@ -42,7 +42,7 @@ def _row(image: bytes) -> dict[str, list]:
     scalars = {} if decoded.rgb is None else measure_rgb(decoded.rgb)
     return {
         "ship_count": [0], "has_ship": [0], "ship_group": [b"0"], "ship_pixels": [0], "label_ok": [1],
-        "label_plausible": [1],
+        "label_plausible": [1], "is_duplicate": [0],
         "decode_ok": [int(decoded.rgb is not None)], "height": [decoded.height], "width": [decoded.width],
         "channels": [decoded.channels], "format": [decoded.format.encode()], "file_bytes": [len(image)],
         **{name: [scalars[name]] if scalars else None for name in SCALARS},

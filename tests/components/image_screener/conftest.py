@@ -50,6 +50,7 @@ def make_example() -> MakeExample:
             "label_ok": [0 if label_reason else 1],
             "label_reason": [label_reason.encode()],
             "label_plausible": [1],
+            "is_duplicate": [0],
             "decode_ok": [int(decoded.rgb is not None)],
             "height": [decoded.height],
             "width": [decoded.width],

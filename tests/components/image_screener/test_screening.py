@@ -14,8 +14,8 @@ from components.image_screener.screening import ESSENTIAL, Finding, Judge
 
 ORDINARY = {
     "ship_count": [1], "has_ship": [1], "ship_group": [b"1-2"], "ship_pixels": [300], "label_ok": [1],
-    "label_plausible": [1], "decode_ok": [1], "height": [768], "width": [768], "channels": [3],
-    "format": [b"JPEG"],
+    "label_plausible": [1], "is_duplicate": [0], "decode_ok": [1], "height": [768], "width": [768],
+    "channels": [3], "format": [b"JPEG"],
     "file_bytes": [90_000], "luma_mean": [45.0], "luma_std": [9.0], "luma_p01": [20.0], "luma_p99": [70.0],
     "entropy": [4.5], "sharpness": [30.0], "dark_fraction": [0.0], "saturated_fraction": [0.0],
     "cloud_fraction": [0.0],
@@ -61,6 +61,11 @@ def test_bad_label_is_told_with_its_reason(judge):
     assert [str(finding) for finding in found] == ["label_plausible 0 not in [1, 1]: ships cover land"]
 
 
+def test_copy_is_told_with_its_original(judge):
+    (found,) = judge.findings([ORDINARY | {"is_duplicate": [1], "duplicate_of": [b"a.jpg"]}])
+    assert [str(finding) for finding in found] == ["is_duplicate 1 not in [0, 0]: a.jpg"]
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [("height", None), ("height", []), ("channels", [3, 3]), ("decode_ok", None), ("entropy", [math.nan])],
@@ -90,7 +95,7 @@ def test_schema_without_essentials_is_refused(schema):
 
 def test_row_reads_the_judged_values_of_an_example(judge, make_example, sea_jpeg):
     row = judge.row(make_example(sea_jpeg))
-    assert set(row) == {*ORDINARY, "label_reason", "label_doubt"}
+    assert set(row) == {*ORDINARY, "label_reason", "label_doubt", "duplicate_of"}
     assert (row["height"], row["format"], row["ship_count"]) == ([768], [b"JPEG"], [0])
     assert judge.findings([row]) == [[]]
 
