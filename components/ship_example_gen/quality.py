@@ -122,7 +122,7 @@ def jpeg_quality(luma_steps: Sequence[int]) -> float:
     if not luma_steps:
         return 100.0
     scale = 100 * sum(luma_steps) / _ANNEX_K_SUM
-    return 5000 / scale if scale > 100 else 100 - scale / 2
+    return float(round(5000 / scale if scale > 100 else 100 - scale / 2))
 
 
 def _noise_ratio(luma: NDArray[np.uint8], sharpness: float) -> float:
