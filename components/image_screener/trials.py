@@ -42,7 +42,7 @@ class Trial:
 
 
 def judge_images(judge: Judge, images: Sequence[ImageFile]) -> dict[str, list[Finding]]:
-    """Reasons against each image, by its id: none against an ordinary one, one if it cannot be read."""
+    """Reasons against each image, by its id: none against an ordinary one, one if unreadable."""
     found: dict[str, list[Finding]] = {}
     # Decoding and OpenCV let go of the interpreter, so that threads use all cores.
     with Meter("Screen", len(images), "images") as meter, ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -54,7 +54,7 @@ def judge_images(judge: Judge, images: Sequence[ImageFile]) -> dict[str, list[Fi
 
 
 def try_corruptions(judge: Judge, images: Sequence[ImageFile], limit: int) -> list[Trial]:
-    """Breaks images in every way of `CORRUPTIONS` and judges the copies. The same images give the same copies.
+    """Breaks images in every way of `CORRUPTIONS` and judges the copies. Same images, same copies.
 
     Args:
         judge: the screening.
