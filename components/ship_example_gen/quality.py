@@ -1,7 +1,7 @@
 """What can be measured on one image before anybody trains on it: how it looks, what its file went through.
 
 The numbers are judged elsewhere, by the ranges in `schemas/ship_images.pbtxt`. All together take less
-time than the decoding of the JPEG, 2 ms of a core for 768 x 768 px; keep it so. Imports no TensorFlow.
+time than the decoding of the JPEG; keep it so. Imports no TensorFlow.
 """
 
 from collections.abc import Sequence
