@@ -127,6 +127,48 @@ def scenes_command(
     find_scenes(images, output, scenes, _console())
 
 
+@app.command("screen")
+def screen_command(
+    *,
+    images: Annotated[str, typer.Option("--images", help="Folder of the images.")],
+    manifest: Annotated[
+        str, typer.Option("--manifest", help="CSV with file,what_is_wrong: shown beside what is found.")
+    ] = "",
+    scenes: Annotated[
+        str,
+        typer.Option("--scenes", help="CSV with ImageId,SceneId: the report counts by its further columns."),
+    ] = "",
+    schema_file: Annotated[
+        str,
+        typer.Option("--schema-file", help="Schema of an ordinary image; else schemas/ship_images.pbtxt."),
+    ] = "",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write the flagged images as CSV, or the report as Markdown."),
+    ] = None,
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="Break some images in all known ways and count what is found, too."),
+    ] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Images that the report breaks.")] = 40,
+    verbose: VerboseOption = False,
+) -> None:
+    """Judge the images of a folder by the schema of an ordinary one; needs no labels and starts no run."""
+    from pipeline.screen_command import screen  # noqa: PLC0415
+
+    screen(
+        images,
+        manifest=manifest,
+        scenes=scenes,
+        schema_file=schema_file,
+        output=output,
+        report=report,
+        limit=limit,
+        console=_console(),
+        verbose=verbose,
+    )
+
+
 @app.command("runs")
 def runs_command(root: RootOption) -> None:
     """List the runs under a root: state, dice, verdict, pushed version; newest first."""

@@ -11,13 +11,17 @@ Statistics 14, 1943). The verdict about each image is TFDV's own.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
+from google.protobuf import text_format
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
+from components import examples
+from components.errors import InputError
 from components.examples import (
     DECODE_OK,
     DUPLICATE_OF,
@@ -27,6 +31,8 @@ from components.examples import (
     LABEL_PLAUSIBLE,
     LABEL_REASON,
 )
+from components.ship_example_gen.decoding import decode
+from components.ship_example_gen.quality import measure
 
 # Without these two nothing can be trained, so they are judged whatever the settings say.
 ESSENTIAL = (DECODE_OK, LABEL_OK)
@@ -41,7 +47,7 @@ _ARROW_TYPES = {
 _VALUE_LISTS = {schema_pb2.INT: "int64_list", schema_pb2.FLOAT: "float_list", schema_pb2.BYTES: "bytes_list"}
 
 Row = dict[str, list[int] | list[float] | list[bytes] | None]
-"""Values of the judged features of one image; None where the example has no such feature."""
+"""Values of the judged features of one image; None or no entry where it has no such feature."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,46 @@ class Finding:
     def __str__(self) -> str:
         found = f"{self.feature} {self.measured} not in {self.expected}" if self.measured else self.feature
         return f"{found}: {self.note}" if self.note else found
+
+
+def read_schema(path: Path) -> schema_pb2.Schema:
+    """A schema in text format.
+
+    Raises:
+        InputError: the file cannot be read or is no schema.
+    """
+    try:
+        return text_format.Parse(path.read_text(encoding="utf-8"), schema_pb2.Schema())
+    except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
+        raise InputError(
+            f"{path} cannot be read as a schema: {error}. Start from a copy of schemas/ship_images.pbtxt."
+        ) from error
+
+
+def image_row(image_bytes: bytes) -> Row:
+    """What there is to judge of an image by itself, its label taken for that of an image without ships.
+
+    Args:
+        image_bytes: the file as found; may be no image at all.
+    """
+    decoded = decode(image_bytes)
+    row: Row = {
+        examples.SHIP_COUNT: [0],
+        examples.SHIP_GROUP: [examples.ship_group(0).encode()],
+        examples.HAS_SHIP: [0],
+        examples.SHIP_PIXELS: [0],
+        LABEL_OK: [1],
+        LABEL_PLAUSIBLE: [1],
+        IS_DUPLICATE: [0],
+        DECODE_OK: [int(decoded.rgb is not None)],
+        examples.HEIGHT: [decoded.height],
+        examples.WIDTH: [decoded.width],
+        examples.CHANNELS: [decoded.channels],
+        examples.FORMAT: [decoded.format.encode()],
+        examples.FILE_BYTES: [len(image_bytes)],
+    }
+    row.update({name: [measured] for name, measured in measure(decoded).items()})
+    return row
 
 
 class Judge:
@@ -141,7 +187,8 @@ class Judge:
             feature=[self._features[name] for name in names], string_domain=self._domains.values()
         )
         columns = [
-            pa.array([row[name] for row in rows], _ARROW_TYPES[self._features[name].type]) for name in names
+            pa.array([row.get(name) for row in rows], _ARROW_TYPES[self._features[name].type])
+            for name in names
         ]
         # Nobody looks at the histograms, which otherwise take most of the time.
         options = tfdv.StatsOptions(
@@ -156,7 +203,7 @@ class Judge:
         return {info.path.step[0]: info for info in anomalies.anomaly_info.values()}
 
     def _finding(self, name: str, row: Row, info: anomalies_pb2.AnomalyInfo) -> Finding:
-        values = row[name]
+        values = row.get(name)
         if not values or len(values) != 1:
             return Finding(name, "", self._expected(name), info.description.strip())
         reasons = (row.get(_NOTES[name]) or []) if name in _NOTES else []

@@ -42,11 +42,13 @@ class Decoded:
         channels: bands as stored, before any conversion to RGB (grey or palette 1, RGB 3, RGBA or CMYK 4);
             0 if the image cannot be decoded.
         rgb: uint8 [height, width, 3]; None if not every pixel could be decoded.
+        luma_steps: the 64 quantization steps of a JPEG's first table; empty for other formats.
     """
 
     format: str
     channels: int
     rgb: NDArray[np.uint8] | None
+    luma_steps: tuple[int, ...] = ()
 
     @property
     def height(self) -> int:
@@ -94,9 +96,10 @@ def decode(image_bytes: bytes) -> Decoded:
                 _check_png(image_bytes)
             channels = len(image.getbands())
             rgb = _rgb8(image)
+            luma_steps = tuple(getattr(image, "quantization", {}).get(0, ()))
     except _DAMAGE:
         return Decoded(name, 0, None)
-    return Decoded(name, channels, rgb)
+    return Decoded(name, channels, rgb, luma_steps)
 
 
 def decode_luma(image_bytes: bytes, reduction: int, full_below_px: int) -> Luma | None:

@@ -25,7 +25,7 @@ from components.ship_example_gen.inputs import Inputs
 from components.ship_example_gen.labels import Issue, judge_rows
 from components.ship_example_gen.listing import read_bytes
 from components.ship_example_gen.overlaps import SceneGroups
-from components.ship_example_gen.quality import measure_rgb
+from components.ship_example_gen.quality import measure
 from components.ship_example_gen.scenes import origins
 from components.ship_example_gen.settings import IngestionSettings, ShipLimits
 from components.ship_example_gen.splits import scene_role, stable_fraction
@@ -113,7 +113,7 @@ class MakeExample(beam.DoFn):
             logging.warning("%s cannot be read: %s", image.path, error)
             image_bytes = b""
         decoded = decode(image_bytes)
-        scalars = {} if decoded.rgb is None else measure_rgb(decoded.rgb)
+        scalars = measure(decoded)
         size = (decoded.height or _NOMINAL_PX, decoded.width or _NOMINAL_PX)
         label = judge_rows(
             self._labels, image.image_id, image.rows, size=size, limits=self._limits, rgb=decoded.rgb

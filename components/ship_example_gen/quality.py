@@ -1,20 +1,33 @@
-"""What can be measured on the pixels of one image before anybody trains on it: how does it look.
+"""What can be measured on one image before anybody trains on it: how it looks, what its file went through.
 
-The numbers are judged elsewhere, by the ranges in `schemas/ship_images.pbtxt`. Imports no TensorFlow.
+The numbers are judged elsewhere, by the ranges in `schemas/ship_images.pbtxt`. All together take less
+time than the decoding of the JPEG; keep it so. Imports no TensorFlow.
 """
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from components.ship_example_gen.decoding import Decoded
+
 # Luma of black borders, dead sensors and empty canvas after JPEG coding, and of a clipped white.
 _DARK_LUMA = 5
 _SATURATED_LUMA = 250
 # Cloud rule, see `_cloud_fraction`.
-_CLOUD_BLOCK_PX = 8
 _CLOUD_LUMA = 150
 _CLOUD_WHITENESS = 0.20
 _CLOUD_GRADIENT = 12.0
+# Colour, cloud and voids are judged on means of blocks of 2**3 px, the size of JPEG's.
+_BLOCK_HALVINGS = 3
+# Void rule, see `_void_fraction`.
+_VOID_STEP = 5
+_VOID_BLOCKS = 4
+# Height of a coding unit of a JPEG with halved colour.
+_UNIT_PX = 16
+# Sum of the luminance table in ITU-T T.81, annex K.1, which IJG's libjpeg scales by its quality setting.
+_ANNEX_K_SUM = 3685
 
 SCALARS = (
     "luma_mean",
@@ -23,47 +36,110 @@ SCALARS = (
     "luma_p99",
     "entropy",
     "sharpness",
+    "relative_sharpness",
+    "noise_ratio",
     "dark_fraction",
     "saturated_fraction",
     "cloud_fraction",
+    "void_fraction",
+    "chroma",
+    "band_balance",
+    "band_order",
+    "row_seam",
+    "jpeg_quality",
 )
 
 
-def measure_rgb(rgb: NDArray[np.uint8]) -> dict[str, float]:
-    """The measures named in `SCALARS` of a decoded image.
-
-    Args:
-        rgb: uint8, [height, width, 3], at least one pixel.
+def measure(decoded: Decoded) -> dict[str, float]:
+    """The measures named in `SCALARS`; none of an image that cannot be decoded.
 
     Returns:
         luma_* in 0-255 (ITU-R BT.601 luma of the 8-bit image), entropy in bits (0-8), sharpness in squared
-        luma units, *_fraction in 0-1.
+        luma units, relative_sharpness in luma units, chroma in 0-255, *_fraction and band_balance in 0-1,
+        jpeg_quality in 1-100, the others plain ratios.
+    """
+    if decoded.rgb is None:
+        return {}
+    return measure_rgb(decoded.rgb) | {"jpeg_quality": jpeg_quality(decoded.luma_steps)}
+
+
+def measure_rgb(rgb: NDArray[np.uint8]) -> dict[str, float]:
+    """The measures of `SCALARS` that need nothing but the pixels, see `measure`.
+
+    Args:
+        rgb: uint8, [height, width, 3], at least one pixel.
     """
     luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     counts = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel().astype(np.float64)
     share = counts / counts.sum()
     levels = np.arange(256)
     mean = float(share @ levels)
+    std = float(np.sqrt(share @ (levels - mean) ** 2))
     cumulative = np.cumsum(share)
     occupied = share[share > 0]
     # Variance of the Laplacian: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy: a
     # comparative study", ICPR 2000. Near 0 for blank, upsampled or defocused pictures, huge for drawn edges.
-    _, laplacian_std = cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))
+    # The mean of a Laplacian is 0, so the mean square will do, which OpenCV is 20 times faster at.
+    laplacian = cv2.Laplacian(luma, cv2.CV_16S)
+    sharpness = _mean_square(laplacian)
+    bands = cv2.split(_blocks(rgb).astype(np.float32))
+    brightness = sum(bands) / 3
+    colour = sum(np.abs(band - brightness) for band in bands)
     return {
         "luma_mean": mean,
-        "luma_std": float(np.sqrt(share @ (levels - mean) ** 2)),
+        "luma_std": std,
         "luma_p01": float(np.searchsorted(cumulative, 0.01)),
         "luma_p99": float(np.searchsorted(cumulative, 0.99)),
         # Shannon entropy of the luma histogram; max() because one occupied level gives -0.0.
         "entropy": max(0.0, float(-(occupied @ np.log2(occupied)))),
-        "sharpness": float(laplacian_std.item() ** 2),
+        "sharpness": sharpness,
+        # A blurred town has more edge left than a calm sea ever had, so sharpness is seen against contrast;
+        # 5 keeps the noise of the calm sea from counting for much.
+        "relative_sharpness": sharpness / (std + 5),
+        "noise_ratio": _noise_ratio(luma, sharpness),
         "dark_fraction": float(share[: _DARK_LUMA + 1].sum()),
         "saturated_fraction": float(share[_SATURATED_LUMA:].sum()),
-        "cloud_fraction": _cloud_fraction(rgb),
+        "cloud_fraction": _cloud_fraction(brightness, colour),
+        "void_fraction": _void_fraction(laplacian, brightness),
+        # Mean distance of a band from the mean of the three; 0 where all bands are the same.
+        "chroma": float(colour.mean() / 3),
+        "band_balance": _band_balance(bands),
+        "band_order": _band_order(red=bands[0], blue=bands[2], brightness=brightness),
+        "row_seam": _row_seam(rgb),
     }
 
 
-def _cloud_fraction(rgb: NDArray[np.uint8]) -> float:
+def jpeg_quality(luma_steps: Sequence[int]) -> float:
+    """The quality setting (1-100) that a JPEG was saved with, told from its quantization table.
+
+    Inverts the scaling of IJG's libjpeg, by which nearly all programs name the quality: step = base * S / 100
+    with S = 5000 / quality below 50 and 200 - 2 * quality from there on. Tables of another origin get the
+    quality that quantizes equally on average. Steps end at 255, so that below 20 the answer is a little high.
+
+    Args:
+        luma_steps: the 64 steps, in any order; empty for a file that is no JPEG, which counts as 100.
+    """
+    if not luma_steps:
+        return 100.0
+    scale = 100 * sum(luma_steps) / _ANNEX_K_SUM
+    return float(round(5000 / scale if scale > 100 else 100 - scale / 2))
+
+
+def _noise_ratio(luma: NDArray[np.uint8], sharpness: float) -> float:
+    """How far the finest detail is noise: 1.8 for white noise, 0.1-1.4 for pictures.
+
+    The numerator is the energy of the difference of two Laplacians, by which Immerkaer estimates noise ("Fast
+    noise variance estimation", Computer Vision and Image Understanding 64, 1996); it cancels edges that the
+    Laplacian in the denominator sees. White noise of variance v gives 36 v over 20 v. Rough sea has as much
+    fine detail as strong noise, but it is connected from pixel to pixel, and the ratio tells.
+    """
+    kernel = np.array([1, -2, 1], np.float32)
+    difference = cv2.sepFilter2D(luma, cv2.CV_16S, kernel, kernel)
+    # The 1 keeps the rounding errors of a blank picture from passing for noise.
+    return _mean_square(difference) / (sharpness + 1)
+
+
+def _cloud_fraction(brightness: NDArray[np.float32], colour: NDArray[np.float32]) -> float:
     """Share of the picture that is bright, colourless and smooth, judged on means of 8x8 px blocks.
 
     Bright and colourless are the two visible-band tests of Fmask (Zhu & Woodcock, "Object-based cloud and
@@ -73,13 +149,110 @@ def _cloud_fraction(rgb: NDArray[np.uint8]) -> float:
     below it too, so the limit is tightened and smoothness asked for in addition: little change from block
     to block, unlike at the edges of roofs and quays. Without infrared, snow, foam and large white roofs
     cannot be told from cloud for certain; this is a screening figure and no cloud mask.
+
+    Args:
+        brightness: float32 [rows, columns], means of the three bands, 0-255.
+        colour: the same shape, sum(|band - mean|).
     """
-    height, width = rgb.shape[:2]
-    size = (max(1, width // _CLOUD_BLOCK_PX), max(1, height // _CLOUD_BLOCK_PX))
-    blocks = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    brightness = blocks.mean(axis=2)
-    whiteness = np.abs(blocks - brightness[..., None]).sum(axis=2) / np.maximum(brightness, 1.0)
+    whiteness = colour / np.maximum(brightness, 1.0)
     # A Sobel kernel sums to 8 times the luma step from one block to the next.
     gradient = np.hypot(cv2.Sobel(brightness, cv2.CV_32F, 1, 0), cv2.Sobel(brightness, cv2.CV_32F, 0, 1)) / 8
     cloud = (brightness > _CLOUD_LUMA) & (whiteness < _CLOUD_WHITENESS) & (gradient < _CLOUD_GRADIENT)
     return float(cloud.mean())
+
+
+def _void_fraction(laplacian: NDArray[np.int16], brightness: NDArray[np.float32]) -> float:
+    """Share of the picture without any content: regions of exactly one value that end in a step.
+
+    Beyond the swath, under a mask and where a decoder lost the thread, pixels are exactly equal, and at the
+    border of the region the picture sets in at once. A calm dark sea has exactly equal blocks too, but its
+    surroundings differ from them by a level or two. Regions of fewer than four blocks are too small to tell.
+
+    Args:
+        laplacian: int16 [height, width]; 0 throughout a block means that it is constant (or an exact ramp).
+        brightness: float32 [rows, columns], means of blocks of 8x8 px.
+    """
+    # 255 per pixel, so that a single one is not rounded away in the mean of its block.
+    changing = (laplacian != 0).view(np.uint8) * np.uint8(255)
+    flat = (_blocks(changing) == 0).astype(np.uint8)
+    count, labels, statistics, _ = cv2.connectedComponentsWithStats(flat, connectivity=4)
+    rim = (flat > 0) & (cv2.erode(flat, np.ones((3, 3), np.uint8)) == 0)
+    # Two blocks outwards, since a block on the border itself holds some of both.
+    around = np.ones((5, 5), np.uint8)
+    contrast = cv2.dilate(brightness, around) - cv2.erode(brightness, around)
+    rim_blocks = np.bincount(labels[rim], minlength=count)
+    step = np.bincount(labels[rim], contrast[rim], minlength=count) / np.maximum(rim_blocks, 1)
+    blocks = statistics[:, cv2.CC_STAT_AREA]
+    void = (step > _VOID_STEP) & (blocks >= _VOID_BLOCKS)
+    void[0] = False  # what is not flat
+    return float(blocks[void].sum() / flat.size)
+
+
+def _band_balance(bands: Sequence[NDArray[np.float32]]) -> float:
+    """How bright the brightest hundredth of the faintest band is, compared to that of the strongest.
+
+    Over deep water at dusk red has little to show, but whatever is bright there is bright in all bands.
+    """
+    brightest = [_lowest_above(band, 0.99) for band in bands]
+    return min(brightest) / max(*brightest, 1.0)
+
+
+def _band_order(
+    *, red: NDArray[np.float32], blue: NDArray[np.float32], brightness: NDArray[np.float32]
+) -> float:
+    """Positive where red and blue are what they should be, negative where they look exchanged.
+
+    Two facts of optics, added up: water, the darkest part of most tiles, absorbs red, so that there
+    (blue - red) / (blue + red) is positive; and the haze of the atmosphere, strongest in blue, takes contrast
+    from the blue band, so that ln(std red / std blue) is positive. Turbid water over plain sea floors both.
+
+    Args:
+        red, blue, brightness: float32 [rows, columns], means of blocks; brightness is that of all bands.
+    """
+    darkest = brightness <= _lowest_above(brightness, 0.25)
+    dark_red, dark_blue = float(red[darkest].mean()), float(blue[darkest].mean())
+    blueness = (dark_blue - dark_red) / (dark_blue + dark_red + 1)
+    return float(blueness + np.log((red.std() + 1) / (blue.std() + 1)))
+
+
+def _row_seam(rgb: NDArray[np.uint8]) -> float:
+    """Strongest break along a whole boundary between rows of JPEG units; about 0 without.
+
+    A damaged scan goes on in another colour, at another place or not at all from some unit on, and so breaks
+    the picture along the row below it. Mean step across each boundary in excess of the mean step just above
+    and below it, relative to the latter; blockiness is measured by the same comparison (Wang, Bovik & Evans,
+    "Blind measurement of blocking artifacts in images", ICIP 2000). The 8 levels added keep the grid of an
+    ordinary JPEG of quality 90 over calm water from counting.
+    """
+    below = rgb[_UNIT_PX + 1 :: _UNIT_PX]
+    if not len(below):
+        return 0.0
+    upper, above, first = (rgb[start::_UNIT_PX][: len(below)] for start in range(_UNIT_PX - 2, _UNIT_PX + 1))
+
+    def step(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float64]:
+        difference = cv2.absdiff(np.ascontiguousarray(one), np.ascontiguousarray(other))
+        return np.asarray(difference.reshape(len(below), -1).mean(axis=1))
+
+    within = (step(upper, above) + step(first, below)) / 2
+    return float(((step(above, first) - within) / (within + 8)).max())
+
+
+def _blocks(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Means of blocks of 8x8 px, uint8 [height // 8, width // 8, ...], at least one each way.
+
+    Halved three times, for which OpenCV has faster code than for an eighth at once.
+    """
+    for _ in range(_BLOCK_HALVINGS):
+        size = (max(1, picture.shape[1] // 2), max(1, picture.shape[0] // 2))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return picture
+
+
+def _mean_square(differences: NDArray[np.int16]) -> float:
+    return float(cv2.norm(differences, cv2.NORM_L2SQR)) / differences.size
+
+
+def _lowest_above(values: NDArray[np.float32], share: float) -> float:
+    """The lowest value that is not below the given share (0-1) of all."""
+    place = min(int(share * values.size), values.size - 1)
+    return float(np.partition(values.ravel(), place)[place])

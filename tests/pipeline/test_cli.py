@@ -36,7 +36,7 @@ def test_help_needs_neither_tensorflow_nor_tfx():
     assert told.strip() == "set()"
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["demo"], ["runs"], ["settings"], ["scenes"]])
+@pytest.mark.parametrize("command", [[], ["run"], ["demo"], ["runs"], ["settings"], ["scenes"], ["screen"]])
 def test_help_teaches(command):
     result = _ships(*command, "--help")
     assert result.returncode == 0

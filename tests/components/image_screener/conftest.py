@@ -2,6 +2,7 @@ import hashlib
 from collections.abc import Callable
 from io import BytesIO
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,7 +13,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.examples import ship_group
 from components.ship_example_gen.decoding import decode
-from components.ship_example_gen.quality import measure_rgb
+from components.ship_example_gen.quality import measure
 from schemas import SHIP_IMAGES
 
 MakeExample = Callable[..., tf.train.Example]
@@ -26,7 +27,8 @@ def schema() -> schema_pb2.Schema:
 @pytest.fixture(scope="session")
 def sea_jpeg() -> bytes:
     """A textured dark blue-green sea."""
-    noise = np.random.default_rng(0).normal(0, 6, (768, 768, 3))
+    # Waves, unlike noise, go on from pixel to pixel.
+    noise = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 20, (768, 768, 3)), (0, 0), 1.2)
     return jpeg((np.array([30, 50, 60]) + noise).clip(0, 255).astype(np.uint8))
 
 
@@ -36,7 +38,7 @@ def make_example() -> MakeExample:
 
     def make(image: bytes, image_id: str = "a.jpg", label_reason: str = "") -> tf.train.Example:
         decoded = decode(image)
-        scalars = {} if decoded.rgb is None else measure_rgb(decoded.rgb)
+        scalars = measure(decoded)
         values: dict[str, list[int] | list[float] | list[bytes]] = {
             "image_id": [image_id.encode()],
             "image": [image],

@@ -18,7 +18,8 @@ ORDINARY = {
     "channels": [3], "format": [b"JPEG"],
     "file_bytes": [90_000], "luma_mean": [45.0], "luma_std": [9.0], "luma_p01": [20.0], "luma_p99": [70.0],
     "entropy": [4.5], "sharpness": [30.0], "dark_fraction": [0.0], "saturated_fraction": [0.0],
-    "cloud_fraction": [0.0],
+    "cloud_fraction": [0.0], "relative_sharpness": [2.0], "noise_ratio": [0.4], "void_fraction": [0.0],
+    "chroma": [12.0], "band_balance": [0.5], "band_order": [0.8], "row_seam": [0.1], "jpeg_quality": [95.0],
 }  # fmt: skip
 FLOATS = [name for name, values in ORDINARY.items() if isinstance(values[0], float)]
 INTS = [name for name, values in ORDINARY.items() if isinstance(values[0], int)]
