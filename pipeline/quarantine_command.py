@@ -49,7 +49,10 @@ def list_flagged(root: Root, about: str, console: Console) -> None:
     run, flagged = _newest_screening(root)
     decisions = read_decisions(root.decisions)
     shown = [row for row in flagged if about in f"{row.image_id} {row.outcome} {row.reasons}"]
-    table = Table("image", "split", "outcome", "reasons", "next run", title=f"Flagged in run {run.run_id}")
+    table = Table(title=f"Flagged in run {run.run_id}", title_justify="left")
+    for column in ("image", "split", "outcome", "reasons", "next run"):
+        # Whole names, since they are what one copies into the next command.
+        table.add_column(column, overflow="fold", no_wrap=column == "outcome")
     for row in shown:
         decision = decisions.get(row.image_id)
         verdict = decision.verdict if decision is not None and decision.sha1 == row.sha1 else ""

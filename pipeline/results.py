@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from components.data_gate.artifact import PAGE_FILE
 from components.data_gate.judgement import JUDGEMENT_FILE, from_json
@@ -15,6 +16,8 @@ from pipeline.runs import Run, list_runs
 from pipeline.tables import dice_table
 
 _MARGIN = "  "
+# The page has them all.
+_TOLD_DETAILS = 3
 
 
 def show_data(root: Root, run_id: str, console: Console) -> None:
@@ -29,7 +32,10 @@ def show_data(root: Root, run_id: str, console: Console) -> None:
     )
     report = Path(_uri(run, "DataReport", "report"))
     for rule in from_json((report / JUDGEMENT_FILE).read_bytes()).breached("warn"):
-        console.print(f"[yellow]![/] {rule.name}: {rule.measured}, {rule.bound}", highlight=False)
+        told = "; ".join(rule.details[:_TOLD_DETAILS])
+        more = ", ..." if len(rule.details) > _TOLD_DETAILS else ""
+        line = escape(f"{rule.name}: {rule.measured} (allowed: {rule.bound}). {told}{more}")
+        console.print(f"[yellow]![/] {line}", highlight=False, soft_wrap=True)
     _show_places(
         console,
         {
