@@ -1,0 +1,136 @@
+"""Runs the data stages alone, as a local run would, and says what they took: `python -m benchmarks.data_stages`.
+
+A process of its own, so that its memory is that of the stages and the number of cores can be limited.
+"""
+
+import argparse
+import json
+import logging
+import os
+import threading
+from contextlib import contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+# How often memory is looked at; an image takes a few milliseconds, growth takes seconds.
+_INTERVAL_S = 0.05
+_STAGES = ("ShipExampleGen", "ImageScreener", "StatisticsGen", "ShipSampler")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Runs the data stages alone.")
+    for name in ("images", "labels", "scenes", "root"):
+        parser.add_argument(f"--{name}", required=True, type=Path)
+    parser.add_argument("--cores", type=int, help="use so many cores; default: all")
+    parser.add_argument("--stages", nargs="+", choices=_STAGES, default=_STAGES[:2])
+    arguments = parser.parse_args()
+    if arguments.cores:
+        # Before TensorFlow is imported, which sizes its pools by it.
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.cores])
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    figures = run(
+        arguments.images, arguments.labels, arguments.scenes, root=arguments.root, stages=arguments.stages
+    )
+    print(json.dumps(figures))
+
+
+def run(images: Path, labels: Path, scenes: Path, *, root: Path, stages: list[str]) -> dict[str, float]:
+    """Runs the stages through ML Metadata and the local runner.
+
+    Returns:
+        Seconds by stage, "start MB" (resident before the first stage, libraries loaded) and "peak MB" of
+        this process with its children.
+    """
+    # Heavy, and to be loaded after the number of cores is set.
+    from tfx import v1 as tfx  # noqa: PLC0415
+
+    from components.image_screener.component import ImageScreener  # noqa: PLC0415
+    from components.ship_example_gen.component import ShipExampleGen  # noqa: PLC0415
+    from components.ship_sampler.component import ShipSampler  # noqa: PLC0415
+    from pipeline.local import run_locally  # noqa: PLC0415
+    from pipeline.settings import Settings  # noqa: PLC0415
+    from schemas import SHIP_IMAGES  # noqa: PLC0415
+
+    settings = Settings()
+    example_gen = ShipExampleGen(str(images), str(labels), str(scenes), settings.ingestion)
+    raw = example_gen.outputs["examples"]
+    schema = tfx.components.ImportSchemaGen(schema_file=str(SHIP_IMAGES))
+    screener = ImageScreener(raw, schema.outputs["schema"], settings.screening)
+    made = {
+        "ShipExampleGen": example_gen,
+        "ImageScreener": screener,
+        "StatisticsGen": tfx.components.StatisticsGen(examples=raw, schema=schema.outputs["schema"]),
+        "ShipSampler": ShipSampler(screener.outputs["examples"], settings.sampling),
+    }
+    root.mkdir(parents=True, exist_ok=True)
+    dag = tfx.dsl.Pipeline(
+        pipeline_name="data",
+        pipeline_root=str(root / "artifacts"),
+        components=[schema, *(made[stage] for stage in stages)],
+        enable_cache=True,
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(root / "metadata.sqlite")
+        ),
+    )
+    with _stage_seconds() as seconds, _memory() as memory:
+        run_locally(dag, "data")
+    return {**{stage: seconds[stage] for stage in stages}, **memory}
+
+
+@contextmanager
+def _stage_seconds() -> Iterator[dict[str, float]]:
+    """Collects how long the stages took, as the local run tells it."""
+    from pipeline.stages import LOGGER  # noqa: PLC0415
+
+    seconds: dict[str, float] = {}
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            event = getattr(record, "stage_event", None)
+            if event and event.state == "done":
+                seconds[event.stage] = event.seconds
+
+    listener = Listener()
+    LOGGER.addHandler(listener)
+    LOGGER.setLevel(logging.DEBUG)
+    try:
+        yield seconds
+    finally:
+        LOGGER.removeHandler(listener)
+
+
+@contextmanager
+def _memory() -> Iterator[dict[str, float]]:
+    """Measures "start MB" and "peak MB" of the block: resident memory of this process and its children."""
+    memory = {"start MB": _resident_mb(), "peak MB": 0.0}
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_INTERVAL_S):
+            memory["peak MB"] = max(memory["peak MB"], _resident_mb())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield memory
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _resident_mb() -> float:
+    this = psutil.Process()
+    resident = this.memory_info().rss
+    for child in this.children(recursive=True):
+        try:
+            resident += child.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return float(resident) / 2**20
+
+
+if __name__ == "__main__":
+    main()

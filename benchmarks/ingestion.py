@@ -1,0 +1,186 @@
+"""Ingestion and screening: images a second beside two floors, and memory by number of images.
+
+    python -m benchmarks.ingestion --sizes 500 2000 --cores 1 2
+    python -m benchmarks.ingestion --sizes 1000 10000 50000 --cores 2 --images train_v2
+
+The images are copies of a few different ones, each with a comment of its own, so that all bytes differ. The
+floors are measured on the same files in the same run: reading them, and decoding them on one core by the
+fastest of three decoders.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.report import Row, save, show
+
+_GENERATED_SCENES = 12
+_FLOOR_FILES = 300
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Times ingestion and screening, and watches their memory.")
+    parser.add_argument("--images", type=Path, help="folder of JPEG files to copy; without it generated")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[500, 2000], help="numbers of images")
+    parser.add_argument("--cores", type=int, nargs="+", default=[1, 2], help="the largest size is run on each")
+    parser.add_argument("--stages", nargs="+", default=["ShipExampleGen", "ImageScreener"])
+    parser.add_argument("--folder", type=Path, help="where to work; default: a temporary folder")
+    parser.add_argument("-o", "--output", type=Path, help="write the figures as JSON")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="ships-bench-", dir=arguments.folder) as folder:
+        figures = measure(
+            Path(folder), arguments.images, arguments.sizes, arguments.cores, stages=arguments.stages
+        )
+    save(arguments.output, figures)
+
+
+def measure(
+    folder: Path, images: Path | None, sizes: list[int], cores: list[int], stages: list[str]
+) -> dict[str, list[Row]]:
+    """All figures; prints them as they come."""
+    originals = _originals(folder, images)
+    data = folder / "data"
+    _copy(originals, data, max(sizes))
+    floors = _floors(sorted((data / "images").iterdir())[:_FLOOR_FILES])
+    show(f"Floors on one core, {_FLOOR_FILES} files at most", floors)
+    decode_ms = min(float(floor["ms an image"]) for floor in floors if floor["floor"] != "read")
+    speed: list[Row] = []
+    memory: list[Row] = []
+    for size in sorted(sizes, reverse=True):
+        _copy(originals, data, size)
+        for count in sorted(cores) if size == max(sizes) else [max(cores)]:
+            told = _run(data, folder / "root", count, stages)
+            seconds = sum(told[stage] for stage in stages)
+            ms = seconds / size * 1000
+            if size == max(sizes):
+                first = speed[0] if speed else {"images/s": size / seconds}
+                speed.append(
+                    {
+                        "cores": count,
+                        **{f"{stage} s": told[stage] for stage in stages},
+                        "images/s": size / seconds,
+                        "images/s a core": size / seconds / count,
+                        "ms an image": ms,
+                        "times decoding": ms / decode_ms,
+                        "times faster": size / seconds / float(first["images/s"]),
+                    }
+                )
+            if count == max(cores):
+                memory.append({"images": size, "start MB": told["start MB"], "peak MB": told["peak MB"]})
+    show(f"{' + '.join(stages)}, {max(sizes)} images", speed)
+    memory.reverse()
+    for row in memory:
+        row["peak to that of the fewest"] = float(row["peak MB"]) / float(memory[0]["peak MB"])
+    show(f"Resident memory on {max(cores)} cores, libraries included", memory)
+    return {"floors": floors, "speed": speed, "memory": memory}
+
+
+def _run(data: Path, root: Path, cores: int, stages: list[str]) -> dict[str, float]:
+    shutil.rmtree(root, ignore_errors=True)
+    command = [sys.executable, "-m", "benchmarks.data_stages", "--root", root, "--cores", cores]
+    command += ["--images", data / "images", "--labels", data / "labels.csv", "--scenes", data / "scenes.csv"]
+    done = subprocess.run(
+        [*map(str, command), "--stages", *stages], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"{done.stderr}\nbenchmarks.data_stages failed")
+    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    shutil.rmtree(root)
+    return told
+
+
+def _originals(folder: Path, images: Path | None) -> list[tuple[Path, list[str]]]:
+    """The files to copy with their label rows; no ships where only a folder is given."""
+    if images:
+        found = sorted(path for path in images.iterdir() if path.suffix.lower() in (".jpg", ".jpeg"))
+        if not found:
+            sys.exit(f"benchmarks.ingestion: no JPEG file in {images}")
+        return [(path, ["1 5"]) for path in found]
+    from pipeline.demo.dataset import generate  # noqa: PLC0415
+
+    made = generate(folder / "originals", scenes=_GENERATED_SCENES, faults=False)
+    labels = pd.read_csv(made.labels, keep_default_na=False).groupby("ImageId")["EncodedPixels"].apply(list)
+    return [(made.images / str(image_id), list(rows)) for image_id, rows in labels.items()]
+
+
+def _copy(originals: list[tuple[Path, list[str]]], data: Path, count: int) -> None:
+    """Makes `data` hold exactly `count` images with tables; files that are there already stay."""
+    folder = data / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    labels, scenes = ["ImageId,EncodedPixels"], ["ImageId,SceneId"]
+    names = set()
+    for number, (original, rows) in enumerate(islice(cycle(originals), count)):
+        image_id = f"{number:06d}.jpg"
+        names.add(image_id)
+        labels += [f"{image_id},{row}" for row in rows]
+        scenes.append(f"{image_id},scene{number // 8}")
+        if not (folder / image_id).exists():
+            (folder / image_id).write_bytes(_with_comment(original.read_bytes(), str(number)))
+    for path in folder.iterdir():
+        if path.name not in names:
+            path.unlink()
+    (data / "labels.csv").write_text("\n".join(labels) + "\n", encoding="utf-8")
+    (data / "scenes.csv").write_text("\n".join(scenes) + "\n", encoding="utf-8")
+
+
+def _with_comment(jpeg: bytes, text: str) -> bytes:
+    """The same picture in other bytes: a comment segment (ITU-T T.81, B.2.4.5) behind the start marker."""
+    comment = text.encode()
+    return jpeg[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2) + comment + jpeg[2:]
+
+
+def _floors(files: list[Path]) -> list[Row]:
+    """Milliseconds an image on one core: reading the bytes, and decoding by each decoder at hand."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(cores)[:1])
+    try:
+        floors = [_floor("read", Path.read_bytes, files)]
+        contents = [path.read_bytes() for path in files]
+        floors += [_floor(name, decode, contents) for name, decode in _decoders().items()]
+    finally:
+        os.sched_setaffinity(0, cores)
+    return floors
+
+
+def _floor(name: str, work: Callable[[Any], object], items: Sequence[Any]) -> Row:
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        for item in items:
+            work(item)
+        seconds.append(time.perf_counter() - started)
+    ms = min(seconds) / len(items) * 1000
+    return {"floor": name, "ms an image": ms, "images/s": 1000 / ms}
+
+
+def _decoders() -> dict[str, Callable[[bytes], object]]:
+    # TensorFlow sizes its pools when it is imported, here on one core.
+    from io import BytesIO  # noqa: PLC0415
+
+    import cv2  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415
+    import tensorflow as tf  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415
+
+    cv2.setNumThreads(1)
+    return {
+        "cv2.imdecode": lambda jpeg: cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR),
+        "tf.io.decode_jpeg": lambda jpeg: np.asarray(tf.io.decode_jpeg(jpeg, channels=3)),
+        "PIL.Image": lambda jpeg: np.asarray(Image.open(BytesIO(jpeg)).convert("RGB")),
+    }
+
+
+if __name__ == "__main__":
+    main()
