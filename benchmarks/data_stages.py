@@ -1,4 +1,4 @@
-"""Runs the data stages alone, as a local run would, and says what they took: `python -m benchmarks.data_stages`.
+"""Runs the data stages alone, as a local run would, and tells what they took.
 
 A process of its own, so that its memory is that of the stages and the number of cores can be limited.
 """
@@ -8,8 +8,8 @@ import json
 import logging
 import os
 import threading
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil

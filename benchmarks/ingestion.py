@@ -34,7 +34,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Times ingestion and screening, and watches their memory.")
     parser.add_argument("--images", type=Path, help="folder of JPEG files to copy; without it generated")
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 2000], help="numbers of images")
-    parser.add_argument("--cores", type=int, nargs="+", default=[1, 2], help="the largest size is run on each")
+    parser.add_argument(
+        "--cores", type=int, nargs="+", default=[1, 2], help="the largest size is run on each"
+    )
     parser.add_argument("--stages", nargs="+", default=["ShipExampleGen", "ImageScreener"])
     parser.add_argument("--folder", type=Path, help="where to work; default: a temporary folder")
     parser.add_argument("-o", "--output", type=Path, help="write the figures as JSON")
