@@ -1,13 +1,15 @@
 """From the listing to Examples by Beam: every image that is listed becomes exactly one record.
 
-Images flow one at a time from the file to the record file; none waits for another in memory.
+Images flow from the file to the record file, at most a few for each core in memory at once.
 """
 
 import csv
 import io
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -18,6 +20,7 @@ from apache_beam.metrics.metric import MetricResults, MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 
 from components.examples import SPLITS, split_name
+from components.parallel import cores, in_order
 from components.progress import advance
 from components.ship_example_gen.decoding import decode
 from components.ship_example_gen.example import ListedImage, make_example
@@ -37,6 +40,10 @@ _UNDECODABLE = "undecodable"
 _ISSUES = "issues"
 # The size of an Airbus tile: what the runs of an image that cannot be decoded are checked against.
 _NOMINAL_PX = 768
+# Beam needs 0.1 ms to hand over an element of any size; a list of these is what one worker gets at a time.
+_LISTED_TOGETHER = 256
+# Images begun beyond the one that is being written: enough for a large file not to make the cores wait.
+_AHEAD_PER_CORE = 4
 
 
 def plan(inputs: Inputs, settings: IngestionSettings, groups: SceneGroups | None = None) -> list[ListedImage]:
@@ -84,9 +91,10 @@ def ingest(
         examples_uri: receives `Split-NAME/data_tfrecord-*.gz` for each split, an empty split included.
         report_uri: receives `label_issues.csv`.
     """
+    lists = [images[start : start + _LISTED_TOGETHER] for start in range(0, len(images), _LISTED_TOGETHER)]
     made = (
         pipeline
-        | "Images" >> beam.Create(images)
+        | "Images" >> beam.Create(lists)
         | "MakeExamples" >> beam.ParDo(MakeExample(labels, limits)).with_outputs(_ISSUES, *SPLITS)
     )
     for split in SPLITS:
@@ -99,13 +107,43 @@ def ingest(
     )
 
 
+@dataclass(frozen=True)
+class _Made:
+    """What became of one listed image."""
+
+    split: str
+    record: bytes
+    decodable: bool
+    issues: tuple[Issue, ...]
+
+
 class MakeExample(beam.DoFn):
-    """ListedImage -> serialized Example under the name of its split, and its label issues."""
+    """Listed images -> serialized Examples under the names of their splits, and the label issues."""
 
     def __init__(self, labels: str, limits: ShipLimits) -> None:
         self._labels, self._limits = labels, limits
 
-    def process(self, image: ListedImage) -> Iterator[Any]:
+    def setup(self) -> None:
+        """Starts a thread for each core."""
+        self._pool = ThreadPoolExecutor(cores())
+
+    def teardown(self) -> None:
+        """Ends the threads."""
+        self._pool.shutdown()
+
+    def process(self, images: Sequence[ListedImage]) -> Iterator[Any]:
+        """Makes the Examples on all cores and hands them on in the order of the list."""
+        for made in in_order(self._pool, self._make, images, ahead=_AHEAD_PER_CORE * cores()):
+            # Here rather than in the threads: Beam's counters belong to the thread that calls `process`.
+            Metrics.counter(STAGE, made.split).inc()
+            if not made.decodable:
+                Metrics.counter(STAGE, _UNDECODABLE).inc()
+            advance(STAGE)
+            yield beam.pvalue.TaggedOutput(made.split, made.record)
+            for issue in made.issues:
+                yield beam.pvalue.TaggedOutput(_ISSUES, issue)
+
+    def _make(self, image: ListedImage) -> _Made:
         """Reads, measures and labels one image; a file that cannot be read gives an Example without bytes."""
         try:
             image_bytes = read_bytes(image.path)
@@ -119,14 +157,12 @@ class MakeExample(beam.DoFn):
             self._labels, image.image_id, image.rows, size=size, limits=self._limits, rgb=decoded.rgb
         )
         example = make_example(image, image_bytes, decoded, scalars, label)
-        split = split_name(image.role, len(label.ships))
-        Metrics.counter(STAGE, split).inc()
-        if decoded.rgb is None:
-            Metrics.counter(STAGE, _UNDECODABLE).inc()
-        advance(STAGE)
-        yield beam.pvalue.TaggedOutput(split, example.SerializeToString(deterministic=True))
-        for issue in label.issues:
-            yield beam.pvalue.TaggedOutput(_ISSUES, issue)
+        return _Made(
+            split_name(image.role, len(label.ships)),
+            example.SerializeToString(deterministic=True),
+            decoded.rgb is not None,
+            label.issues,
+        )
 
 
 def write_issues(issues: list[Issue], path: str) -> None:
