@@ -6,7 +6,9 @@ used here is broken by a batch as soon as one image in it breaks it: ranges look
 value, domains at all values, required features at all examples. So whole batches are tested, and only a
 batch with an anomaly is halved, and only for the features that were anomalous, until the images are found
 (group testing: Dorfman, "The detection of defective members of large populations", Annals of Mathematical
-Statistics 14, 1943). The verdict about each image is TFDV's own.
+Statistics 14, 1943). What looks wrong at first sight is kept out of the batch and tested alone, for those
+features (4 ms), so that batches are rarely halved. First sight only decides what is tested together; the
+verdict about each image is TFDV's own.
 """
 
 from collections.abc import Sequence
@@ -160,15 +162,51 @@ class Judge:
         found: list[list[Finding]] = [[] for _ in rows]
         whole = [index for index, row in enumerate(rows) if row[DECODE_OK] != [0]]
         broken = [index for index, row in enumerate(rows) if row[DECODE_OK] == [0]]
-        self._search(rows, whole, list(self._features), found)
-        self._search(rows, broken, list(ESSENTIAL), found)
+        self._judge(rows, whole, list(self._features), found)
+        self._judge(rows, broken, list(ESSENTIAL), found)
         return found
+
+    def _judge(
+        self, rows: Sequence[Row], members: list[int], names: list[str], found: list[list[Finding]]
+    ) -> None:
+        """Tests what looks ordinary together and the rest image by image; fills `found`."""
+        suspects: dict[int, list[str]] = {}
+        together = [dict(row) for row in rows]
+        shared = []
+        for name in names:
+            odd = [index for index in members if not self._looks_ordinary(name, rows[index][name])]
+            for index in odd:
+                suspects.setdefault(index, []).append(name)
+            ordinary = next((index for index in members if index not in set(odd)), None)
+            if ordinary is not None:
+                shared.append(name)
+                for index in odd:
+                    # Lent by another image, since a batch has a value of each feature for each image.
+                    together[index][name] = rows[ordinary][name]
+        missed = self._anomalies([together[index] for index in members], shared) if shared else {}
+        self._search(rows, members, [name for name in names if name in missed], found)
+        for index, odd_names in suspects.items():
+            self._search(rows, [index], [name for name in odd_names if name not in missed], found)
+            found[index].sort(key=lambda finding: names.index(finding.feature))
+
+    def _looks_ordinary(self, name: str, values: list[int] | list[float] | list[bytes] | None) -> bool:
+        """First sight. Where it errs, nothing but time is lost."""
+        feature = self._features[name]
+        if values is None:
+            return not feature.HasField("presence")
+        if len(values) != 1:
+            return False
+        kind = feature.WhichOneof("domain_info")
+        if kind == "domain":
+            return _as_text(values[0]) in self._domains[feature.domain].value
+        domain = getattr(feature, kind)
+        return bool(domain.min <= values[0] <= domain.max)
 
     def _search(
         self, rows: Sequence[Row], members: list[int], names: list[str], found: list[list[Finding]]
     ) -> None:
         """Halves the members of a batch until each anomaly has its image; fills `found`."""
-        anomalous = self._anomalies([rows[index] for index in members], names) if members else {}
+        anomalous = self._anomalies([rows[index] for index in members], names) if members and names else {}
         if not anomalous:
             return
         if len(members) == 1:

@@ -134,3 +134,12 @@ def _tfdv_alone(row, schema):
 
 def _arrow_type(name):
     return pa.list_(pa.float32() if name in FLOATS else pa.int64() if name in INTS else pa.binary())
+
+
+@SLOW
+@given(rows=st.lists(_ROW | st.just(ORDINARY), min_size=2, max_size=6), sight=st.booleans())
+def test_first_sight_decides_nothing(judge, rows, sight):
+    expected = judge.findings(rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "_looks_ordinary", lambda name, values: sight)
+        assert judge.findings(rows) == expected
