@@ -56,12 +56,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples_utils.set_payload_format(sampled, example_gen_pb2.FORMAT_TF_EXAMPLE)
         settings = SamplingSettings.model_validate_json(str(exec_properties["settings"]))
         with self._make_beam_pipeline() as pipeline:
-            records = {
-                split: pipeline | f"Read[{split}]" >> ReadSplit(examples.uri, split)
-                for split in SAMPLED_SPLITS
-            }
             candidates = [
-                records[split] | f"Describe[{split}]" >> beam.Map(_candidate, split)
+                pipeline
+                | f"Look[{split}]" >> ReadSplit(examples.uri, split)
+                | f"Describe[{split}]" >> beam.Map(_candidate, split)
                 for split in SAMPLED_SPLITS
             ]
             sample = (
@@ -73,7 +71,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             _ = sample | "WriteCounts" >> beam.Map(_write_counts, posixpath.join(sampled.uri, SAMPLE_CSV))
             for split in SAMPLED_SPLITS:
                 _ = (
-                    records[split]
+                    # Read anew: the in-memory runner would hold every image until the sample is drawn.
+                    pipeline
+                    | f"Read[{split}]" >> ReadSplit(examples.uri, split)
                     | f"Keep[{split}]" >> beam.Filter(_is_drawn, beam.pvalue.AsSingleton(sample))
                     | f"Write[{split}]" >> WriteSplit(sampled.uri, split)
                 )
