@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from components import examples
 from components.ship_example_gen.decoding import Decoded
-from components.ship_example_gen.labels import Label, LabelRow
+from components.ship_example_gen.labels import Label, LabelRow, in_one_cell
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,6 @@ def make_example(
     ship_count = len(label.ships)
     features = {
         examples.IMAGE_ID: _strings([image.image_id]),
-        examples.IMAGE: _bytes([image_bytes]),
         examples.ENCODED_PIXELS: _strings(label.ships),
         examples.SHIP_COUNT: _integer(ship_count),
         examples.SHIP_GROUP: _strings([examples.ship_group(ship_count)]),
@@ -64,9 +63,9 @@ def make_example(
         examples.SHA1: _strings([hashlib.sha1(image_bytes, usedforsecurity=False).hexdigest()]),
         examples.DECODE_OK: _integer(int(decoded.rgb is not None)),
         examples.LABEL_OK: _integer(int(not label.faults)),
-        examples.LABEL_REASON: _strings(["; ".join(label.faults)]),
+        examples.LABEL_REASON: _strings([in_one_cell(label.faults, "; ")]),
         examples.LABEL_PLAUSIBLE: _integer(int(not label.doubts)),
-        examples.LABEL_DOUBT: _strings(["; ".join(label.doubts)]),
+        examples.LABEL_DOUBT: _strings([in_one_cell(label.doubts, "; ")]),
         examples.IS_DUPLICATE: _integer(int(image.duplicate_of != "")),
         examples.DUPLICATE_OF: _strings([image.duplicate_of]),
     }
@@ -74,7 +73,10 @@ def make_example(
         features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[measured]))
     for name, text in image.extras.items():
         features[name] = _strings([text])
-    return tf.train.Example(features=tf.train.Features(feature=features))
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    # Last, since each of the constructors above copies what it is given.
+    example.features.feature[examples.IMAGE].bytes_list.value.append(image_bytes)
+    return example
 
 
 def _strings(texts: Iterable[str]) -> tf.train.Feature:

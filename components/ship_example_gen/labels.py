@@ -24,7 +24,7 @@ A doubted one has a mask of the image that is hardly of a ship: `label_plausible
 out too, unless a person or the settings overrule it.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -51,6 +51,7 @@ _MARGIN_PX = 8
 # Luma levels between the darkest and the brightest pixel there. One colour after JPEG coding has up to 2;
 # among 488 real ships the faintest, in haze, has 11.
 _FLAT_LEVELS = 2
+_MOST_IN_A_CELL = 20
 
 
 class LabelRow(NamedTuple):
@@ -252,7 +253,7 @@ def _doubts(
             yield line, "ship on pixels of one brightness"
     share = sum(runs.area_px for _, runs in ships) / (size[0] * size[1])
     if share > limits.max_ship_share:
-        yield " ".join(line for line, _ in ships), f"ships cover land: {share:.0%} of the image"
+        yield in_one_cell([line for line, _ in ships], " "), f"ships cover land: {share:.0%} of the image"
 
 
 def _is_flat(rgb: NDArray[np.uint8], runs: Runs) -> bool:
@@ -287,7 +288,7 @@ def _give_shared_to_first(
                 lines.append(str(earlier.line))
                 rest = rest - mask
         if lines:
-            outcome.append((" ".join([*lines, str(row.line)]), rlemask_to_runs(rest)))
+            outcome.append((in_one_cell([*lines, str(row.line)], " "), rlemask_to_runs(rest)))
         else:
             outcome.append(("", runs))
     return outcome
@@ -302,4 +303,13 @@ def _overlap(ships: list[Runs]) -> bool:
 
 
 def _lines(rows: tuple[LabelRow, ...]) -> str:
-    return " ".join(str(row.line) for row in rows)
+    return in_one_cell([str(row.line) for row in rows], " ")
+
+
+def in_one_cell(parts: Sequence[str], separator: str) -> str:
+    """The parts side by side; of very many the first and how many more there are.
+
+    A table can name one image in every row, and readers of CSV files refuse cells above 131,072 characters.
+    """
+    more = len(parts) - _MOST_IN_A_CELL
+    return separator.join([*parts[:_MOST_IN_A_CELL], *([f"({more} more)"] if more > 0 else [])])

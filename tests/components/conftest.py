@@ -1,6 +1,10 @@
 import pytest
 from absl import logging
 from apache_beam.options.pipeline_options import StandardOptions
+from hypothesis import settings
+
+# `make fuzz`: the files test_fuzz_*.py with this many examples a test.
+settings.register_profile("fuzz", max_examples=5000, deadline=None)
 
 
 @pytest.fixture(scope="session", autouse=True)
