@@ -37,7 +37,9 @@ def show(title: str, rows: Sequence[Row]) -> None:
         table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
-    Console().print(table)
+    console = Console()
+    # A file is as wide as it needs to be.
+    Console(width=console.width if console.is_terminal else 200).print(table)
 
 
 def save(path: Path | None, figures: dict[str, Any]) -> None:
