@@ -7,14 +7,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock.txt
 DEMO_ROOT := build/demo
-PACKAGES := pipeline components schemas tests
+PACKAGES := pipeline components schemas benchmarks tests
 
 # The newest supported Python that is there; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 # uv from PATH if it is there and works, else the one installed into the environment.
 UV = $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(BIN)/uv)
 
-.PHONY: help venv demo test test-unit test-slow lint types format lock clean
+.PHONY: help venv demo test test-unit test-slow fuzz bench lint types format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,13 @@ test-unit: $(READY) ## Run the unit tests (under two minutes)
 
 test-slow: $(READY) ## Run the end-to-end tests: the whole pipeline on tiny data, several times
 	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+fuzz: $(READY) ## Throw thousands of damaged tables, masks and images at the readers (minutes)
+	@$(BIN)/python -m pytest --hypothesis-profile=fuzz $$(find tests -name 'test_fuzz_*.py') $(ARGS)
+
+bench: $(READY) ## Measure the codec, ingestion and screening beside their floors (into build/bench)
+	@$(BIN)/python -m benchmarks.rle -o build/bench/rle.json
+	@$(BIN)/python -m benchmarks.ingestion -o build/bench/ingestion.json $(ARGS)
 
 lint: $(READY) ## Check style
 	@$(BIN)/ruff check $(PACKAGES)
