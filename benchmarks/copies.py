@@ -1,10 +1,20 @@
-"""A large data set made of copies of few images, for benchmarks and tests of scale."""
+"""A large data set made of few images, for benchmarks and tests of scale.
+
+Plain copies would be found out and quarantined as such, so each is a picture of its own: a random part of the
+original, turned, and brought back to its size.
+"""
 
 import csv
 from collections import defaultdict
 from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from components.masks import rle
 
 _IMAGES_A_SCENE = 8
 
@@ -40,9 +50,10 @@ def unlabelled(images: Path) -> list[Original]:
 
 
 def repeat(originals: list[Original], data: Path, count: int) -> None:
-    """Makes `data` hold exactly `count` images with labels.csv and scenes.csv; images that are there stay.
+    """Makes `data` hold exactly `count` images with labels.csv and scenes.csv.
 
-    Each copy has a comment of its own, so that all bytes differ: equal files might be recognised as such.
+    The same count, or a smaller one of before, gives the same files. Originals that cannot be decoded stay
+    as they are but for a comment.
     """
     images = data / "images"
     images.mkdir(parents=True, exist_ok=True)
@@ -51,15 +62,50 @@ def repeat(originals: list[Original], data: Path, count: int) -> None:
     for number, original in enumerate(islice(cycle(originals), count)):
         image_id = f"{number:06d}.jpg"
         names.add(image_id)
-        labels += [f"{image_id},{row}" for row in original.rows]
+        jpeg, rows = _variant(original, number)
+        (images / image_id).write_bytes(jpeg)
+        labels += [f"{image_id},{row}" for row in rows]
         scenes.append(f"{image_id},scene{number // _IMAGES_A_SCENE}")
-        if not (images / image_id).exists():
-            (images / image_id).write_bytes(_with_comment(original.path.read_bytes(), str(number)))
     for path in images.iterdir():
         if path.name not in names:
             path.unlink()
     (data / "labels.csv").write_text("\n".join(labels) + "\n", encoding="utf-8")
     (data / "scenes.csv").write_text("\n".join(scenes) + "\n", encoding="utf-8")
+
+
+def _variant(original: Original, number: int) -> tuple[bytes, list[str]]:
+    """JPEG of quality 95, 4:2:0, and label rows of a part of the original."""
+    jpeg = original.path.read_bytes()
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None or picture.shape[0] != picture.shape[1]:
+        return _with_comment(jpeg, str(number)), original.rows
+    random = np.random.default_rng(number)
+    edge_px = picture.shape[0]
+    part_px = int(random.uniform(0.75, 1) * edge_px)
+    top, left = random.integers(0, edge_px - part_px + 1, 2)
+    turns, mirrored = int(random.integers(4)), bool(random.integers(2))
+
+    def change(pixels: npt.NDArray[np.uint8], interpolation: int) -> npt.NDArray[np.uint8]:
+        part = np.rot90(pixels[top : top + part_px, left : left + part_px], turns)
+        part = np.ascontiguousarray(part[:, ::-1] if mirrored else part)
+        return np.asarray(cv2.resize(part, (edge_px, edge_px), interpolation=interpolation), np.uint8)
+
+    masks = [
+        change(rle.decode(row, edge_px, edge_px), cv2.INTER_NEAREST)
+        for row in original.rows
+        if _fits(row, edge_px)
+    ]
+    rows = [rle.encode(mask) for mask in masks if mask.any()] or [""]
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 95]
+    return cv2.imencode(".jpg", change(picture, cv2.INTER_AREA), quality)[1].tobytes(), rows
+
+
+def _fits(row: str, edge_px: int) -> bool:
+    try:
+        rle.parse_runs(row, edge_px, edge_px)
+    except rle.RleError:
+        return False
+    return True
 
 
 def _with_comment(jpeg: bytes, text: str) -> bytes:

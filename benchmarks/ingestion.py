@@ -3,7 +3,7 @@
     python -m benchmarks.ingestion --sizes 500 2000 --cores 1 2
     python -m benchmarks.ingestion --sizes 1000 10000 50000 --cores 2 --images train_v2
 
-The images are copies of a few different ones, see `benchmarks.copies`. The floors are measured on the same
+The images are parts of a few originals, see `benchmarks.copies`. The floors are measured on the same
 files in the same run: reading them, and decoding them on one core by the fastest of three decoders. Seconds
 are those of the stages, without the loading of libraries; "CPU" is processor time, which does not grow where
 other programs take part of the machine.

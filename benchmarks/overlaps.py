@@ -12,6 +12,7 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from io import BytesIO
 from itertools import combinations
 from pathlib import Path
@@ -71,7 +72,7 @@ def _show_overlaps(scenes: Sequence[Pixels]) -> None:
         ("95 and 80 by turns", (95, 80)),
         ("95 to 60", (95, 85, 75, 60)),
     ):
-        tiles, files = _cut(scenes, lambda pixels, nth, q=qualities: [_jpeg(pixels, q[nth % len(q)])])
+        tiles, files = _cut(scenes, partial(_in_turns, qualities))
         groups, links = _found(files)
         there, found, wrong = Counter[int](), Counter[int](), 0
         for pair in combinations(range(len(tiles)), 2):
@@ -107,6 +108,10 @@ def _show_copies(scenes: Sequence[Pixels]) -> None:
         copies = kinds.count(Kind.NEAR_DUPLICATE)
         table.add_row(name, f"{copies} of {len(kinds)}", f"{len(kinds) - kinds.count(None)} of {len(kinds)}")
     Console().print(table)
+
+
+def _in_turns(qualities: Sequence[int], pixels: Pixels, nth: int) -> list[bytes]:
+    return [_jpeg(pixels, qualities[nth % len(qualities)])]
 
 
 def _cut(
