@@ -86,7 +86,7 @@ def decode(image_bytes: bytes) -> Decoded:
     """Decodes an image completely. Bad bytes are a finding, never an exception.
 
     JPEG is decoded by TensorFlow, as in training and serving: what it refuses could not be used there, and it
-    takes half the time of Pillow. OpenCV is as fast but fills truncated files up with grey without a word.
+    takes half the time of Pillow for the same pixels. OpenCV is as fast but fills truncated files up with grey without a word.
     The other formats are decoded by Pillow; what it accepts of a PNG agrees with `tf.io.decode_image` (held
     together by a test).
 
@@ -153,7 +153,9 @@ def _decode_jpeg(image_bytes: bytes, pixels: int) -> NDArray[np.uint8]:
     _check_scans(image_bytes, pixels)
     try:
         # The view of the tensor: `.numpy()` would copy it.
-        return np.asarray(tf.io.decode_jpeg(image_bytes, channels=3))
+        # The exact transform gives the pixels of every other decoder; TensorFlow's default is 5 % faster.
+        exact = "INTEGER_ACCURATE"
+        return np.asarray(tf.io.decode_jpeg(image_bytes, channels=3, dct_method=exact))
     except tf.errors.OpError as error:
         raise ValueError(str(error)) from error
 
