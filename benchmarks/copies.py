@@ -76,7 +76,7 @@ def repeat(originals: list[Original], data: Path, count: int) -> None:
 def _variant(original: Original, number: int) -> tuple[bytes, list[str]]:
     """JPEG of quality 95, 4:2:0, and label rows of a part of the original."""
     jpeg = original.path.read_bytes()
-    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
     if picture is None or picture.shape[0] != picture.shape[1]:
         return _with_comment(jpeg, str(number)), original.rows
     random = np.random.default_rng(number)
