@@ -86,9 +86,9 @@ def decode(image_bytes: bytes) -> Decoded:
     """Decodes an image completely. Bad bytes are a finding, never an exception.
 
     JPEG is decoded by TensorFlow, as in training and serving: what it refuses could not be used there, and it
-    takes half the time of Pillow for the same pixels. OpenCV is as fast but fills truncated files up with grey without a word.
-    The other formats are decoded by Pillow; what it accepts of a PNG agrees with `tf.io.decode_image` (held
-    together by a test).
+    takes half the time of Pillow for the same pixels. OpenCV is as fast but fills truncated files up with
+    grey without a word. The other formats are decoded by Pillow; what it accepts of a PNG agrees with
+    `tf.io.decode_image` (held together by a test).
 
     Args:
         image_bytes: the file as found; may be empty or no image at all.
