@@ -21,6 +21,12 @@ def write_image(path: Path, rgb: NDArray[np.uint8]) -> None:
     path.write_bytes(cv2.imencode(".jpg", rgb)[1].tobytes())
 
 
+def _sea(noise: np.random.Generator, level: float) -> NDArray[np.uint8]:
+    """Waves: unlike noise they go on from pixel to pixel. BGR, as OpenCV writes it; water is blue."""
+    waves = cv2.GaussianBlur(noise.normal(0, 20, (768, 768, 3)), (0, 0), 1.2)
+    return (level * np.array([1.1, 1.0, 0.9]) + waves).clip(0, 255).astype(np.uint8)
+
+
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     """14 ordinary images, ten with two ships each, a gray one to be warned of, and five to be quarantined."""
@@ -35,14 +41,13 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     for number in range(ORDINARY):
         # The first is the darkest and the last the brightest.
         level = 20 + 5 * number
-        pixels = noise.normal(level, 6, (768, 768, 3)).clip(0, 255).astype(np.uint8)
-        write_image(images / f"sea{number:02}.jpg", pixels)
+        write_image(images / f"sea{number:02}.jpg", _sea(noise, level))
         rows += [(f"sea{number:02}.jpg", ship) for ship in (ships if number < 10 else [""])]
     write_image(images / "black.jpg", np.zeros((768, 768, 3), np.uint8))
-    write_image(images / "gray.jpg", noise.normal(50, 6, (768, 768)).clip(0, 255).astype(np.uint8))
-    write_image(images / "small.jpg", noise.integers(20, 60, (500, 768, 3), np.uint8))
-    write_image(images / "unlabelled.jpg", noise.integers(20, 60, (768, 768, 3), np.uint8))
-    write_image(images / "torn.jpg", noise.integers(20, 60, (768, 768, 3), np.uint8))
+    write_image(images / "gray.jpg", _sea(noise, 50)[..., 0])
+    write_image(images / "small.jpg", _sea(noise, 40)[:500])
+    write_image(images / "unlabelled.jpg", _sea(noise, 40))
+    write_image(images / "torn.jpg", _sea(noise, 40))
     (images / HOSTILE_NAME).write_bytes(b"no image")
     rows += [(name, "") for name in ("black.jpg", "gray.jpg", "small.jpg", HOSTILE_NAME)]
     rows += [("torn.jpg", HOSTILE_LABEL), ("sea00.jpg", ships[0]), ("gone.jpg", "")]

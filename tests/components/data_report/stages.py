@@ -60,7 +60,7 @@ def run_stages(folder: Path, images: Path, labels: Path) -> Artifacts:
     ImageScreener().Do(
         {"raw_examples": made["raw_examples"], "schema": made["schema"]},
         {"examples": made.pop("clean"), "quarantine": made["quarantine"]},
-        {"settings": ScreeningSettings(actions={"channels": "warn"}).model_dump_json()},
+        {"settings": ScreeningSettings(actions={"channels": "warn", "chroma": "warn"}).model_dump_json()},
     )
     return made
 

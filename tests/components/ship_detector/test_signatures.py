@@ -154,6 +154,7 @@ def test_contrast_is_adjusted_before_both_networks() -> None:
     assert found.ship_probability > 0.9
 
 
+@pytest.mark.slow
 def test_a_fresh_process_without_our_code_gets_the_same_answers(
     folder: str, model: Any, tmp_path: Path
 ) -> None:

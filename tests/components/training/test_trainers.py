@@ -97,6 +97,7 @@ def test_classifier_learns_an_easy_sea(tmp_path: Path) -> None:
     assert (Path(fn_args.serving_model_dir) / "model.keras").exists()
 
 
+@pytest.mark.slow
 def test_encoder_thaws_after_its_frozen_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     networks = []
 
@@ -119,6 +120,7 @@ def test_encoder_thaws_after_its_frozen_steps(tmp_path: Path, monkeypatch: pytes
     assert moved < 3e-4
 
 
+@pytest.mark.slow
 def test_training_stops_when_patience_or_time_runs_out(tmp_path: Path, one_convolution: None) -> None:
     # With a rate of almost nothing no epoch is better than the first by more than noise.
     frozen = {**CLASSIFIER, "learning_rate": 1e-12, "augment": False, "patience": 1, "steps_per_epoch": 1}

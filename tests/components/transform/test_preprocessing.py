@@ -74,6 +74,7 @@ def test_adjusted_images_are_stored_without_loss() -> None:
         np.testing.assert_array_equal(decode_rgb(stored).numpy(), expected.numpy())
 
 
+@pytest.mark.slow
 def test_transform_runs_it_on_records_and_infers_the_contract() -> None:
     """The real thing: tf.Transform over serialized Examples with the schema's feature shapes."""
     import tensorflow_transform.beam as tft_beam
