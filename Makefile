@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock.txt
 DEMO_ROOT := build/demo
-PACKAGES := pipeline components schemas benchmarks tests
+PACKAGES := pipeline components schemas tests
 
 # The newest supported Python that is there; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -47,8 +47,8 @@ fuzz: $(READY) ## Throw thousands of damaged tables, masks and images at the rea
 	@$(BIN)/python -m pytest --hypothesis-profile=fuzz $$(find tests -name 'test_fuzz_*.py') $(ARGS)
 
 bench: $(READY) ## Measure the codec, ingestion and screening beside their floors (into build/bench)
-	@$(BIN)/python -m benchmarks.rle -o build/bench/rle.json
-	@$(BIN)/python -m benchmarks.ingestion -o build/bench/ingestion.json $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.rle -o build/bench/rle.json
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.ingestion -o build/bench/ingestion.json $(ARGS)
 
 lint: $(READY) ## Check style
 	@$(BIN)/ruff check $(PACKAGES)

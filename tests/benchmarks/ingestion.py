@@ -91,7 +91,7 @@ def measure(
 
 
 def _generated(folder: Path) -> list[Original]:
-    from pipeline.demo.dataset import generate  # noqa: PLC0415
+    from pipeline.demo.dataset import generate
 
     made = generate(folder, scenes=_GENERATED_SCENES, faults=False)
     return labelled(made.images, made.labels)
@@ -137,12 +137,12 @@ def _floor(name: str, work: Callable[[Any], object], items: Sequence[Any]) -> Ro
 
 def _decoders() -> dict[str, Callable[[bytes], object]]:
     # TensorFlow sizes its pools when it is imported, here on one core.
-    from io import BytesIO  # noqa: PLC0415
+    from io import BytesIO
 
-    import cv2  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
-    import tensorflow as tf  # noqa: PLC0415
-    from PIL import Image  # noqa: PLC0415
+    import cv2
+    import numpy as np
+    import tensorflow as tf
+    from PIL import Image
 
     cv2.setNumThreads(1)
     return {

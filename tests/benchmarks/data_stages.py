@@ -46,14 +46,14 @@ def run(images: Path, labels: Path, scenes: Path, *, root: Path, stages: list[st
         "peak MB" of this process with its children.
     """
     # Heavy, and to be loaded after the number of cores is set.
-    from tfx import v1 as tfx  # noqa: PLC0415
+    from tfx import v1 as tfx
 
-    from components.image_screener.component import ImageScreener  # noqa: PLC0415
-    from components.ship_example_gen.component import ShipExampleGen  # noqa: PLC0415
-    from components.ship_sampler.component import ShipSampler  # noqa: PLC0415
-    from pipeline.local import run_locally  # noqa: PLC0415
-    from pipeline.settings import Settings  # noqa: PLC0415
-    from schemas import SHIP_IMAGES  # noqa: PLC0415
+    from components.image_screener.component import ImageScreener
+    from components.ship_example_gen.component import ShipExampleGen
+    from components.ship_sampler.component import ShipSampler
+    from pipeline.local import run_locally
+    from pipeline.settings import Settings
+    from schemas import SHIP_IMAGES
 
     settings = Settings()
     example_gen = ShipExampleGen(str(images), str(labels), str(scenes), settings.ingestion)
@@ -86,7 +86,7 @@ def run(images: Path, labels: Path, scenes: Path, *, root: Path, stages: list[st
 @contextmanager
 def _stage_seconds() -> Iterator[dict[str, float]]:
     """Collects how long the stages took, as the local run tells it."""
-    from pipeline.stages import LOGGER  # noqa: PLC0415
+    from pipeline.stages import LOGGER
 
     seconds: dict[str, float] = {}
 
