@@ -1,11 +1,14 @@
 """The ShipSampler on real record files."""
 
+import csv
+from pathlib import Path
+
 import tensorflow as tf
 from example_files import write_examples
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.examples import IMAGE_ID, SHIP_GROUP, SPLITS, ship_group, split_name
-from components.ship_sampler.component import SAMPLED_SPLITS, Executor
+from components.ship_sampler.component import SAMPLE_CSV, SAMPLED_SPLITS, Executor
 from components.ship_sampler.settings import SamplingSettings
 from components.tfrecords import read_records
 
@@ -45,6 +48,10 @@ def test_drawn_images_are_copied_as_they_are_and_test_splits_are_left_out(tmp_pa
         "eval_ships": 5,
         "eval_empty": 5,
     }
+    with Path(sampled.uri, SAMPLE_CSV).open(newline="") as file:
+        told = {(row["role"], row["group"]): row for row in csv.DictReader(file)}
+    assert (told["train", "9-10"]["drawn"], told["train", "9-10"]["shortfall"]) == ("3", "0")
+    assert (told["train", "3-4"]["available"], told["train", "3-4"]["shortfall"]) == ("0", "3")
     for split, records in found.items():
         assert set(records) <= set(written[split])
         assert len(set(records)) == len(records)
