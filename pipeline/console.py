@@ -64,12 +64,16 @@ class ProgressDisplay(logging.Handler):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._console.is_terminal:
-            self._bars.stop()
+        self.clear()
         for logger in (PROGRESS_LOGGER, STAGE_LOGGER):
             logger.removeHandler(self)
             logger.setLevel(logging.NOTSET)
             logger.propagate = True
+
+    def clear(self) -> None:
+        """Take the bars off the terminal."""
+        if self._console.is_terminal:
+            self._bars.stop()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Draw one record."""

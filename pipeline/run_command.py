@@ -111,7 +111,7 @@ def _run_stages(
     source = DataSource(inputs.images, inputs.labels, inputs.scenes, fingerprint, columns)
     dag = local_pipeline(source, settings, root, data_only)
     console.print(f"Run {run_id} in {root.path} (library log: {log})", highlight=False, soft_wrap=True)
-    with ProgressDisplay(console, len(dag.components)) as display:
+    with ProgressDisplay(console, len(dag.components)) as display, _stopping_at_once(console, display):
         try:
             run_locally(dag, run_id)
         except Exception as error:
@@ -139,7 +139,7 @@ def _last_words(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def _stopping_at_once(console: Console) -> Iterator[None]:
+def _stopping_at_once(console: Console, display: ProgressDisplay | None = None) -> Iterator[None]:
     """Let Ctrl-C end the process.
 
     Stages run in threads of Beam, which a KeyboardInterrupt in the main thread does not stop. Ending the
@@ -147,6 +147,8 @@ def _stopping_at_once(console: Console) -> Iterator[None]:
     """
 
     def stop(signum: int, frame: FrameType | None) -> None:
+        if display is not None:
+            display.clear()
         console.show_cursor(True)
         console.print(
             "\nInterrupted. What has finished is kept; the same command goes on from there.", highlight=False
