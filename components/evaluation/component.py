@@ -1,6 +1,9 @@
-"""ShipEvaluator: TFX's Evaluator with a baseline that may be missing and a headline in ML Metadata."""
+"""ShipEvaluator: TFX's Evaluator with a baseline that may be missing, a verdict and a headline figure."""
+
+import posixpath
 
 from google.protobuf import json_format
+from pydantic import TypeAdapter
 from tfx import v1 as tfx
 from tfx.components.evaluator import executor as tfx_evaluator
 from tfx.dsl.components.base import base_beam_component, executor_spec
@@ -21,13 +24,18 @@ from components.evaluation.names import (
     HEADLINE_IMAGES,
     HEADLINE_SEGMENTER_DICE_SHIPS,
     SEGMENTER,
+    VERDICT,
 )
 from components.evaluation.results import read_evaluation
-from components.evaluation.settings import EvaluationSettings
+from components.evaluation.rules import check_slices, judge
+from components.evaluation.settings import EvaluationSettings, RuleSettings
 from components.evaluation.slices import Slice
+from components.evaluation.verdict import VERDICT_FILE, to_json
 from components.examples import HAS_SHIP
 from components.progress import running
 from components.tfrecords import read_records
+
+_RULES = TypeAdapter(tuple[RuleSettings, ...])
 
 
 class ShipEvaluatorSpec(component_spec.ComponentSpec):
@@ -35,6 +43,7 @@ class ShipEvaluatorSpec(component_spec.ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012 (declared so by TFX)
         "eval_config": component_spec.ExecutionParameter(type=str),
+        "rules": component_spec.ExecutionParameter(type=str),
         "example_splits": component_spec.ExecutionParameter(type=str),
         "code_digest": component_spec.ExecutionParameter(type=str),
     }
@@ -45,12 +54,11 @@ class ShipEvaluatorSpec(component_spec.ComponentSpec):
     }
     OUTPUTS = {  # noqa: RUF012
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
-        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
     }
 
 
 class Executor(tfx_evaluator.Executor):
-    """Evaluates the candidate, against the baseline if there is one."""
+    """Evaluates and judges the candidate, against the baseline if there is one."""
 
     def Do(  # noqa: N802 (TFX's name)
         self,
@@ -61,7 +69,7 @@ class Executor(tfx_evaluator.Executor):
         """See `tfx.components.evaluator.executor.Executor.Do`."""
         inputs = dict(input_dict)
         if not holds_model(artifact_utils.get_single_uri(inputs["baseline_model"])):
-            # TFX drops the thresholds on the change against a baseline when there is no such input.
+            # TFX evaluates the candidate alone when there is no such input.
             del inputs["baseline_model"]
         examples = artifact_utils.get_single_uri(inputs["examples"])
         splits = json_utils.loads(str(exec_properties["example_splits"]))
@@ -69,7 +77,12 @@ class Executor(tfx_evaluator.Executor):
         with running(STAGE, total, "images"):
             super().Do(inputs, output_dict, {**exec_properties, "custom_extractors": CUSTOM_EXTRACTORS})
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
-        for name, value in headline(read_evaluation(evaluation.uri).candidate).items():
+        result = read_evaluation(evaluation.uri)
+        verdict = judge(result, _RULES.validate_json(str(exec_properties["rules"])))
+        with tfx.dsl.io.fileio.open(posixpath.join(evaluation.uri, VERDICT_FILE), "wb") as file:
+            file.write(to_json(verdict))
+        evaluation.set_string_custom_property(VERDICT, verdict.state)
+        for name, value in headline(result.candidate).items():
             evaluation.set_float_custom_property(name, value)
 
 
@@ -88,11 +101,10 @@ def headline(slices: list[Slice]) -> dict[str, float]:
 
 
 class ShipEvaluator(base_beam_component.BaseBeamComponent):
-    """Evaluates a detector with TFMA on the test splits and blesses it if it passes the thresholds.
+    """Evaluates a detector with TFMA on the test splits and holds it against the rules.
 
     Outputs:
-        evaluation: TFMA's results; headline figures stand in its custom properties.
-        blessing: whether the model may be pushed.
+        evaluation: TFMA's results and `verdict.json`; headline figures stand in its custom properties.
     """
 
     SPEC_CLASS = ShipEvaluatorSpec
@@ -116,18 +128,23 @@ class ShipEvaluator(base_beam_component.BaseBeamComponent):
             baseline_model: a Model artifact that may be empty, see `components.baseline`.
             splits: names of the test splits.
             columns: further columns of the scene table, carried by the Examples.
-            settings: thresholds, intervals, slices.
+            settings: rules, intervals, slices.
+
+        Raises:
+            SettingsError: a rule is about a slice that is not measured.
         """
-        config = json_format.MessageToJson(eval_config(settings, columns), sort_keys=True, indent=None)
+        config = eval_config(settings, columns)
+        measured = [frozenset((*spec.feature_keys, *spec.feature_values)) for spec in config.slicing_specs]
+        check_slices(settings.rules, measured)
         super().__init__(
             spec=ShipEvaluatorSpec(
                 examples=examples,
                 model=model,
                 baseline_model=baseline_model,
-                eval_config=config,
+                eval_config=json_format.MessageToJson(config, sort_keys=True, indent=None),
+                rules=_RULES.dump_json(settings.rules).decode(),
                 example_splits=json_utils.dumps(splits),
                 code_digest=code_digest("components.evaluation.component"),
                 evaluation=channel_utils.as_channel([standard_artifacts.ModelEvaluation()]),
-                blessing=channel_utils.as_channel([standard_artifacts.ModelBlessing()]),
             )
         )

@@ -1,4 +1,4 @@
-"""The TFMA configuration: heads, slices, thresholds."""
+"""The TFMA configuration: heads, slices, metrics. Rules are held against its results, see `rules`."""
 
 from tensorflow_model_analysis.proto import config_pb2
 
@@ -19,7 +19,7 @@ def eval_config(settings: EvaluationSettings, columns: tuple[str, ...] = ()) -> 
     classifier; overall, with and without ships, by ship group and by further columns of the scene table.
 
     Args:
-        settings: thresholds, intervals, which columns.
+        settings: intervals, which columns.
         columns: the further columns that the Examples carry.
     """
     sliced_by = columns if settings.slice_columns is None else settings.slice_columns
@@ -49,7 +49,7 @@ def eval_config(settings: EvaluationSettings, columns: tuple[str, ...] = ()) -> 
                 ],
             ),
             config_pb2.MetricsSpec(output_names=[SEGMENTER], metrics=_dice_metrics()),
-            config_pb2.MetricsSpec(output_names=[CASCADE], metrics=_dice_metrics(settings)),
+            config_pb2.MetricsSpec(output_names=[CASCADE], metrics=_dice_metrics()),
         ],
         options=options,
     )
@@ -64,24 +64,8 @@ def _slicing_specs(columns: tuple[str, ...]) -> list[config_pb2.SlicingSpec]:
     ]
 
 
-def _dice_metrics(judged_by: EvaluationSettings | None = None) -> list[config_pb2.MetricConfig]:
-    module = "components.evaluation.metrics"
-    dice = config_pb2.MetricConfig(class_name="MeanDice", module=module)
-    if judged_by is not None:
-        # Empty images flatter the overall dice, so a model is judged on images that show ships.
-        dice.per_slice_thresholds.append(
-            config_pb2.PerSliceMetricThreshold(
-                slicing_specs=[config_pb2.SlicingSpec(feature_values={HAS_SHIP: "1"})],
-                threshold=config_pb2.MetricThreshold(
-                    value_threshold=config_pb2.GenericValueThreshold(
-                        lower_bound={"value": judged_by.min_dice_ships}
-                    ),
-                    change_threshold=config_pb2.GenericChangeThreshold(
-                        direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
-                        absolute={"value": -judged_by.max_dice_drop},
-                    ),
-                ),
-            )
-        )
-    others = ("DiceStandardError", "PixelDice")
-    return [dice, *(config_pb2.MetricConfig(class_name=name, module=module) for name in others)]
+def _dice_metrics() -> list[config_pb2.MetricConfig]:
+    names = ("MeanDice", "DiceStandardError", "PixelDice")
+    return [
+        config_pb2.MetricConfig(class_name=name, module="components.evaluation.metrics") for name in names
+    ]

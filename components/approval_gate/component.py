@@ -1,0 +1,137 @@
+"""ApprovalGate component: emits the blessing that Pusher obeys."""
+
+import posixpath
+
+from absl import logging
+from tfx import v1 as tfx
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.types import artifact_utils, channel, channel_utils, component_spec, standard_artifacts
+
+from components.approval_gate import decision as decisions
+from components.approval_gate.approvals import Record, parse_approvals
+from components.approval_gate.decision import Decision, Mode, decide, to_json
+from components.approval_gate.digests import subject_of, version_of
+from components.approval_gate.settings import ApprovalSettings
+from components.code_digest import code_digest
+from components.errors import InputError
+from components.evaluation.verdict import VERDICT_FILE, from_json
+
+
+class Executor(base_executor.BaseExecutor):
+    """Weighs the verdict and the table of approvals."""
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[tfx.dsl.Artifact]],
+        output_dict: dict[str, list[tfx.dsl.Artifact]],
+        exec_properties: dict[str, object],
+    ) -> None:
+        """Inputs `model` and `evaluation`, output `blessing`; see the component."""
+        model = artifact_utils.get_single_uri(input_dict["model"])
+        evaluation = artifact_utils.get_single_uri(input_dict["evaluation"])
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        subject = subject_of(model, evaluation)
+        verdict = from_json(_read(posixpath.join(evaluation, VERDICT_FILE)))
+        mode: Mode = ApprovalSettings.model_validate({"mode": exec_properties["mode"]}).mode
+        try:
+            records = _records(str(exec_properties["approvals"]))
+            version = version_of(subject.model, str(exec_properties["store"]))
+            decision = decide(records, subject, verdict, mode, version)
+        except InputError as error:
+            # Nobody can tell what was decided, so nothing is pushed; the run itself is whole.
+            decision = Decision("refused", f"table of approvals, {error}", subject)
+        _write(posixpath.join(blessing.uri, decisions.DECISION_FILE), to_json(decision))
+        blessed = decision.outcome == "push"
+        # Named as TFX's Evaluator does.
+        _write(posixpath.join(blessing.uri, "BLESSED" if blessed else "NOT_BLESSED"), b"")
+        blessing.set_int_custom_property("blessed", int(blessed))
+        for name, value in (
+            (decisions.OUTCOME, decision.outcome),
+            (decisions.MODEL_DIGEST, subject.model),
+            (decisions.EVALUATION_DIGEST, subject.evaluation),
+            (decisions.VERSION, decision.version),
+        ):
+            blessing.set_string_custom_property(name, value)
+        logging.info("ApprovalGate: %s: %s", decision.outcome, decision.reason)
+
+
+def _records(path: str) -> tuple[Record, ...]:
+    if not path or not tfx.dsl.io.fileio.exists(path):
+        return ()
+    return parse_approvals(_read(path).decode(errors="replace"))
+
+
+def _read(path: str) -> bytes:
+    with tfx.dsl.io.fileio.open(path, "rb") as file:
+        content: bytes = file.read()
+    return content
+
+
+def _write(path: str, content: bytes) -> None:
+    tfx.dsl.io.fileio.makedirs(posixpath.dirname(path))
+    with tfx.dsl.io.fileio.open(path, "wb") as file:
+        file.write(content)
+
+
+class ApprovalGateSpec(component_spec.ComponentSpec):
+    """Contract of the ApprovalGate."""
+
+    PARAMETERS = {  # noqa: RUF012 (declared so by TFX)
+        "approvals": component_spec.ExecutionParameter(type=str),
+        "mode": component_spec.ExecutionParameter(type=str),
+        "store": component_spec.ExecutionParameter(type=str),
+        "code_digest": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+    }
+    OUTPUTS = {  # noqa: RUF012
+        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+    }
+
+
+class ApprovalGate(base_component.BaseComponent):
+    """Blesses a candidate that passes the rules and, unless that is automatic, was approved by a person.
+
+    An approval holds for exactly one model and one evaluation, by the contents of their files. The gate
+    reads the table of approvals anew whenever it runs. Where TFX's cache is in use, the path of the table
+    must change with its content; where the gate is never cached, one fixed path will do.
+
+    Outputs:
+        blessing: property `blessed`, and `decision.json` with the reason.
+    """
+
+    SPEC_CLASS = ApprovalGateSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        *,
+        model: channel.BaseChannel,
+        evaluation: channel.BaseChannel,
+        approvals: str,
+        store: str,
+        settings: ApprovalSettings,
+    ) -> None:
+        """Wire the gate.
+
+        Args:
+            model: the candidate.
+            evaluation: ShipEvaluator's, with the verdict.
+            approvals: the table of approvals, see `components.approval_gate.approvals`; "" for none, and a
+                file that is not there yet holds none.
+            store: the folder into which Pusher pushes; a model that it holds is not pushed again.
+            settings: whether a person must approve.
+        """
+        super().__init__(
+            spec=ApprovalGateSpec(
+                model=model,
+                evaluation=evaluation,
+                approvals=approvals,
+                mode=settings.mode,
+                store=store,
+                code_digest=code_digest(__name__),
+                blessing=channel_utils.as_channel([standard_artifacts.ModelBlessing()]),
+            )
+        )
