@@ -171,14 +171,71 @@ def screen_command(
 
 @app.command("runs")
 def runs_command(root: RootOption) -> None:
-    """List the runs under a root: state, dice, verdict, pushed version; newest first."""
+    """List the runs under a root: state, dice, verdict, approval, pushed version; newest first."""
+    from components.approval_gate.approvals import read_approvals  # noqa: PLC0415
     from pipeline.runs import list_runs  # noqa: PLC0415
     from pipeline.tables import runs_table  # noqa: PLC0415
 
     runs = list_runs(Root(root))
     if not runs:
         raise InputError(f"--root {root}: there is no run; `ships run --root {root} ...` makes one")
-    Console().print(runs_table(runs))
+    try:
+        records = read_approvals(Root(root).approvals)
+    except InputError as error:
+        Console().print(runs_table(runs, None))
+        raise error from None
+    Console().print(runs_table(runs, records))
+
+
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="Id of a run, as `ships runs` shows it, or `latest`.")
+]
+NoteOption = Annotated[str, typer.Option("--note", help="Why; kept with the decision.")]
+
+
+@app.command("approve")
+def approve_command(
+    run_id: RunArgument,
+    root: RootOption,
+    note: NoteOption = "",
+    override: Annotated[
+        bool, typer.Option("--override", help="Approve although the rules are not kept; needs a note.")
+    ] = False,
+) -> None:
+    """Let the model of a run be pushed; then give the command of the run again."""
+    from pipeline.approval_command import approve  # noqa: PLC0415
+
+    approve(Root(root), run_id, note, override, _console())
+
+
+@app.command("reject")
+def reject_command(run_id: RunArgument, root: RootOption, note: NoteOption) -> None:
+    """Never push the model of a run, unless it is approved later."""
+    from pipeline.approval_command import reject  # noqa: PLC0415
+
+    reject(Root(root), run_id, note, _console())
+
+
+@app.command("approvals")
+def approvals_command(root: RootOption) -> None:
+    """List what was approved, rejected and rolled back: who, when, which model, why."""
+    from pipeline.approval_command import list_approvals  # noqa: PLC0415
+
+    list_approvals(Root(root), Console())
+
+
+@app.command("rollback")
+def rollback_command(
+    root: RootOption,
+    note: NoteOption,
+    to: Annotated[
+        int | None, typer.Option("--to", help="Version to go back to; else the one before the newest.")
+    ] = None,
+) -> None:
+    """Make an earlier version of the pushed model the newest again."""
+    from pipeline.rollback_command import roll_back  # noqa: PLC0415
+
+    roll_back(Root(root), to, note, _console())
 
 
 quarantine_app = typer.Typer(
@@ -188,7 +245,6 @@ app.add_typer(quarantine_app, name="quarantine")
 ImageIdsArgument = Annotated[
     list[str], typer.Argument(metavar="IMAGE_ID...", help="File names of the images, as `list` shows them.")
 ]
-NoteOption = Annotated[str, typer.Option("--note", help="Why; kept with the decision.")]
 
 
 @quarantine_app.command("list")

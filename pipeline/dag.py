@@ -6,6 +6,7 @@ from tfx import v1 as tfx
 from tfx.dsl.components.base import base_component
 from tfx.orchestration import metadata, pipeline
 
+from components.approval_gate.component import ApprovalGate
 from components.baseline.component import Baseline
 from components.code_digest import code_digest
 from components.data_gate.component import DataGate
@@ -52,6 +53,7 @@ def create_pipeline(
     model_store: str,
     schema_file: str,
     decisions_file: str = "",
+    approvals_file: str = "",
     data_only: bool = False,
     metadata_connection_config: metadata.ConnectionConfigType | None = None,
     beam_pipeline_args: list[str] | None = None,
@@ -66,6 +68,8 @@ def create_pipeline(
         schema_file: schema of the Examples in text format, see `schemas`.
         decisions_file: what people decided about quarantined images, "" for none; its path must change with
             its content.
+        approvals_file: who approved which model, "" for none; its path must change with its content where
+            the ApprovalGate is cached.
         data_only: end with the verdict about the data set; nothing is trained.
         metadata_connection_config: ML Metadata; None on platforms that bring their own.
         beam_pipeline_args: where the Beam stages run.
@@ -151,9 +155,16 @@ def create_pipeline(
         columns=source.columns,
         settings=settings.evaluation,
     )
+    approval = ApprovalGate(
+        model=candidate,
+        evaluation=evaluator.outputs["evaluation"],
+        approvals=approvals_file,
+        store=model_store,
+        settings=settings.approval,
+    )
     pusher = tfx.components.Pusher(
         model=candidate,
-        model_blessing=evaluator.outputs["blessing"],
+        model_blessing=approval.outputs["blessing"],
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=model_store)
         ),
@@ -167,6 +178,7 @@ def create_pipeline(
         detector,
         baseline,
         evaluator,
+        approval,
         pusher,
     ]
     return assembled([stage for stage in stages if stage is not None])

@@ -54,6 +54,8 @@ def local_pipeline(
     schema = _schema_text(settings.screening, source.columns)
     decisions = located.decisions.read_bytes() if located.decisions.exists() else b""
     read_decisions(located.decisions)  # raises what is wrong with them before anything starts
+    # A table that does not hold together is the gate's affair: it stops the push, not the training.
+    approvals = located.approvals.read_bytes() if located.approvals.exists() else b""
     return create_pipeline(
         source,
         settings,
@@ -62,6 +64,9 @@ def local_pipeline(
         schema_file=str(_by_content(located.path / "schemas", SHIP_IMAGES.name, schema.encode())),
         decisions_file=str(_by_content(located.path / "decisions", "decisions.csv", decisions))
         if decisions
+        else "",
+        approvals_file=str(_by_content(located.path / "approvals", located.approvals.name, approvals))
+        if approvals
         else "",
         data_only=data_only,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(located.metadata)),

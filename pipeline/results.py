@@ -5,15 +5,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from components.approval_gate.decision import DECISION_FILE
+from components.approval_gate.decision import from_json as from_decision_json
 from components.data_gate.artifact import PAGE_FILE
-from components.data_gate.judgement import JUDGEMENT_FILE, from_json
+from components.data_gate.judgement import JUDGEMENT_FILE
+from components.data_gate.judgement import from_json as from_judgement_json
 from components.evaluation.results import read_evaluation
+from components.evaluation.verdict import VERDICT_FILE, Verdict
+from components.evaluation.verdict import from_json as from_verdict_json
 from components.examples import IMAGE_COUNT
 from pipeline.console import ProgressDisplay
 from pipeline.overlays import write_overlays
 from pipeline.root import Root
 from pipeline.runs import Run, list_runs
-from pipeline.tables import dice_table
+from pipeline.tables import dice_table, verdict_table
 
 _MARGIN = "  "
 # The page has them all.
@@ -31,7 +36,7 @@ def show_data(root: Root, run_id: str, console: Console) -> None:
         highlight=False,
     )
     report = Path(_uri(run, "DataReport", "report"))
-    for rule in from_json((report / JUDGEMENT_FILE).read_bytes()).breached("warn"):
+    for rule in from_judgement_json((report / JUDGEMENT_FILE).read_bytes()).breached("warn"):
         told = "; ".join(rule.details[:_TOLD_DETAILS])
         more = ", ..." if len(rule.details) > _TOLD_DETAILS else ""
         line = escape(f"{rule.name}: {rule.measured} (allowed: {rule.bound}). {told}{more}")
@@ -52,7 +57,9 @@ def show_results(root: Root, run_id: str, console: Console) -> None:
     evaluation = _uri(run, "ShipEvaluator", "evaluation")
     console.print()
     console.print(dice_table(read_evaluation(evaluation)))
-    console.print(_verdict(run), highlight=False, soft_wrap=True)
+    verdict = from_verdict_json(Path(evaluation, VERDICT_FILE).read_bytes())
+    console.print(verdict_table(verdict))
+    console.print(_decision(run, verdict), highlight=False, soft_wrap=True)
     pictures = Path(evaluation) / "overlays"
     if not pictures.exists():
         with ProgressDisplay(console):
@@ -78,10 +85,24 @@ def _show_places(console: Console, places: dict[str, Path]) -> None:
         console.print(f"{_MARGIN}{what:13s} {where}{_rows(where)}", highlight=False, soft_wrap=True)
 
 
-def _verdict(run: Run) -> str:
-    if run.pushed_version:
-        return f"Blessed and pushed as version {run.pushed_version}."
-    return "Not blessed, so not pushed: see evaluation.min_dice_ships and max_dice_drop in the settings."
+def _decision(run: Run, verdict: Verdict) -> str:
+    """What the gate decided, why, and what one can do about it."""
+    file = Path(_uri(run, "ApprovalGate", "blessing"), DECISION_FILE)
+    decision = from_decision_json(file.read_bytes())
+    reason = escape(decision.reason)
+    if decision.outcome == "push":
+        return f"Pushed as version {run.pushed_version}: {reason}."
+    if decision.outcome == "pushed before":
+        return f"Not pushed a second time: {reason}."
+    if decision.outcome == "waiting":
+        return (
+            f"Not pushed: {reason}. `ships approve {run.run_id} --root DIR --note ...` (or reject), then the "
+            "same command again: all but the last two stages come from the cache."
+        )
+    overridden = (
+        " Only `ships approve --override` pushes it all the same." if verdict.state == "failed" else ""
+    )
+    return f"Not pushed: {reason}.{overridden}"
 
 
 def _uri(run: Run, stage: str, output: str) -> str:

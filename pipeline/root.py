@@ -37,6 +37,11 @@ class Root:
         """What people decided about quarantined images; read by every run."""
         return self.path / "quarantine_decisions.csv"
 
+    @property
+    def approvals(self) -> Path:
+        """Who approved, rejected or rolled back which model; read by every run."""
+        return self.path / "approvals.csv"
+
     def run_folder(self, run_id: str) -> Path:
         """Settings, log and pictures of one run."""
         return self.path / "runs" / run_id

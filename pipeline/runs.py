@@ -7,6 +7,8 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
+from components.approval_gate.decision import EVALUATION_DIGEST, MODEL_DIGEST, OUTCOME, VERSION, Subject
+from components.evaluation.names import VERDICT
 from pipeline.names import PIPELINE_NAME
 from pipeline.root import Root
 
@@ -57,25 +59,44 @@ class Run:
         """Number of stages that were served from the cache."""
         return sum(stage.state == "cached" for stage in self.stages.values())
 
+    def uri(self, stage: str, output: str) -> str | None:
+        """Folder of an output, or None if the run has not got so far."""
+        return self.stages[stage].uri(output) if stage in self.stages else None
+
     @property
-    def blessed(self) -> bool | None:
-        """The Evaluator's verdict, None before there is one."""
-        value = self._custom_property("ShipEvaluator", "blessing", "blessed")
-        return None if value is None else bool(value.int_value)
+    def verdict(self) -> str | None:
+        """What the rules say: passed, failed or undecided; None before the evaluation."""
+        return self._text("ShipEvaluator", "evaluation", VERDICT)
+
+    @property
+    def gate(self) -> str | None:
+        """Outcome of the ApprovalGate, see `components.approval_gate.decision`; None before there is one."""
+        return self._text("ApprovalGate", "blessing", OUTCOME)
+
+    @property
+    def subject(self) -> Subject | None:
+        """Digests of model and evaluation as the ApprovalGate saw them."""
+        digests = [self._text("ApprovalGate", "blessing", name) for name in (MODEL_DIGEST, EVALUATION_DIGEST)]
+        return Subject(*digests) if all(digests) else None  # type: ignore[arg-type]
 
     @property
     def pushed_version(self) -> str | None:
-        """Version in the model store, None if nothing was pushed."""
-        value = self._custom_property("Pusher", "pushed_model", _PUSHED_VERSION)
-        return value.string_value if value is not None and value.string_value else None
+        """Version in the model store, pushed by this run or, if the same model, before; else None."""
+        return self._text("Pusher", "pushed_model", _PUSHED_VERSION) or self._text(
+            "ApprovalGate", "blessing", VERSION
+        )
 
     def headline(self, figure: str) -> float | None:
         """A headline figure of the evaluation, see `components.evaluation.component.headline`."""
         value = self._custom_property("ShipEvaluator", "evaluation", figure)
         return None if value is None else float(value.double_value)
 
+    def _text(self, stage: str, output: str, name: str) -> str | None:
+        value = self._custom_property(stage, output, name)
+        return value.string_value or None if value is not None else None
+
     def _custom_property(self, stage: str, output: str, name: str) -> metadata_store_pb2.Value | None:
-        if stage not in self.stages or self.stages[stage].uri(output) is None:
+        if self.uri(stage, output) is None:
             return None
         properties = self.stages[stage].outputs[output][0].custom_properties
         return properties.get(name)

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from components.approval_gate.settings import ApprovalSettings
 from components.data_gate.settings import AcceptanceSettings
 from components.errors import SettingsError
 from components.evaluation.settings import EvaluationSettings
@@ -57,6 +58,7 @@ class Settings(BaseModel):
     segmenter: SegmenterSettings = Field(SegmenterSettings(), description="U-Net.")
     detector: DetectorSettings = Field(DetectorSettings(), description="Both networks as one model.")
     evaluation: EvaluationSettings = Field(EvaluationSettings(), description="What a model must reach.")
+    approval: ApprovalSettings = Field(ApprovalSettings(), description="Who lets a model be pushed.")
     beam: BeamSettings = Field(BeamSettings(), description="Where the data stages run.")
 
     @model_validator(mode="after")
@@ -151,7 +153,7 @@ def _explain(problem: Mapping[str, Any]) -> str:
     location = [str(part) for part in problem["loc"]]
     name = ".".join(location)
     if problem["type"] == "extra_forbidden":
-        return f"{name}: there is no such setting{_suggestion(name)}; `ships settings` lists them all"
+        return f"{name}: there is no such setting{_suggestion(location)}; `ships settings` lists them all"
     if problem["type"] == "value_error":
         # Raised by our own validators, whose message says it all.
         return f"{name}: {problem['ctx']['error']}".removeprefix(": ")
@@ -164,17 +166,29 @@ def _known_names() -> list[str]:
     return [f"{section}.{name}" for section, part in parts.items() for name in type(part).model_fields]
 
 
-def _suggestion(name: str) -> str:
-    close = difflib.get_close_matches(name, [*_known_names(), *Settings.model_fields], n=1)
+def _suggestion(location: list[str]) -> str:
+    *parents, _ = location
+    siblings = [".".join((*parents, name)) for name in _section(parents).model_fields] if parents else []
+    known = [*_known_names(), *Settings.model_fields, *siblings]
+    close = difflib.get_close_matches(".".join(location), known, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _field(location: list[str]) -> FieldInfo | None:
-    info = Settings.model_fields.get(location[0])
-    if info is not None and len(location) > 1:
-        section = info.annotation
-        info = section.model_fields.get(location[1]) if isinstance(section, type) else None  # type: ignore[attr-defined]
-    return info
+    *parents, name = location
+    return _section(parents).model_fields.get(name)
+
+
+def _section(location: Iterable[str]) -> type[BaseModel]:
+    """The model to which a path of names and positions in lists leads; without fields for anything else."""
+    model: type[BaseModel] = Settings
+    for name in location:
+        if not name.isdigit():
+            info = model.model_fields.get(name)
+            kinds = (info.annotation, *get_args(info.annotation)) if info else ()
+            sections = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+            model = next(sections, BaseModel)
+    return model
 
 
 def _expected(info: FieldInfo | None) -> str:
@@ -191,7 +205,8 @@ def _expected(info: FieldInfo | None) -> str:
     elif len(choices) == 1 and choices[0] in names:
         text = f"{names[choices[0]]} or null"
     elif get_origin(kind) is dict:
-        text = f"{{name: one of {', '.join(get_args(choices[1]))}}}"
+        values = get_args(choices[1])
+        text = f"{{name: one of {', '.join(values)}}}" if values else "{name: value}"
     elif choices and all(isinstance(choice, str) for choice in choices):
         text = f"one of {', '.join(choices)}"
     else:

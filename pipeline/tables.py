@@ -1,10 +1,13 @@
 """Tables for the terminal: dice by slice, runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
+from components.approval_gate.approvals import Record
+from components.approval_gate.decision import decisive
 from components.evaluation.names import (
     CASCADE,
     DICE,
@@ -15,6 +18,7 @@ from components.evaluation.names import (
     SEGMENTER,
 )
 from components.evaluation.slices import Evaluation, Figure, Slice
+from components.evaluation.verdict import Verdict
 from components.examples import HAS_SHIP, SHIP_GROUP
 from pipeline.runs import Run
 
@@ -58,15 +62,39 @@ def slice_label(part: Slice) -> str:
     return ", ".join(words) or "all"
 
 
-def runs_table(runs: Iterable[Run]) -> Table:
-    """Runs with state, headline dice, verdict and pushed version."""
+def verdict_table(verdict: Verdict) -> Table:
+    """Each rule with value, bound and outcome."""
+    table = Table(title=f"Rules: {verdict.state}", title_justify="left")
+    for column in ("rule", "images", "value", "bound", "outcome"):
+        table.add_column(column, justify="right" if column in ("images", "value") else "left")
+    colours = {"pass": "green", "fail": "red", "cannot be judged": "yellow"}
+    for check in verdict.checks:
+        value = None if check.value is None else Figure(check.value, check.lower, check.upper)
+        outcome = f"[{colours[check.outcome]}]{check.outcome}[/]"
+        table.add_row(
+            escape(f"{check.head} {check.metric}, {slice_label(Slice(check.slice))}"),
+            str(check.images),
+            _interval(value),
+            check.bound,
+            f"{outcome}: {check.reason}" if check.reason else outcome,
+        )
+    return table
+
+
+def runs_table(runs: Iterable[Run], records: Sequence[Record] | None) -> Table:
+    """Runs with state, headline dice, the rules' verdict, the present word of people, and pushed version.
+
+    Args:
+        runs: as listed.
+        records: the table of approvals; None if it cannot be trusted.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("run", "state"):
         table.add_column(column, no_wrap=True)
     for column in ("cached", "dice ships", "dice", "AUC"):
         table.add_column(column, justify="right")
-    table.add_column("blessed", no_wrap=True)
-    table.add_column("pushed", no_wrap=True)
+    for column in ("verdict", "approval", "pushed"):
+        table.add_column(column, no_wrap=True)
     for run in runs:
         table.add_row(
             run.run_id,
@@ -75,10 +103,23 @@ def runs_table(runs: Iterable[Run]) -> Table:
             _number(run.headline(HEADLINE_DICE_SHIPS)),
             _number(run.headline(HEADLINE_DICE)),
             _number(run.headline(HEADLINE_AUC)),
-            {None: "", True: "yes", False: "no"}[run.blessed],
+            run.verdict or "",
+            escape(_approval(run, records)),
             run.pushed_version or "",
         )
     return table
+
+
+def _approval(run: Run, records: Sequence[Record] | None) -> str:
+    if records is None:
+        return "?"
+    record = decisive(records, run.subject) if run.subject else None
+    if record is None:
+        return {"push": "automatic", "pushed before": "automatic", "waiting": "waits"}.get(run.gate or "", "")
+    if record.override:
+        return f"OVERRIDE by {record.by}"
+    told = {"approve": "approved", "reject": "rejected", "rollback": "withdrawn"}[record.action]
+    return f"{told} by {record.by}"
 
 
 def _number(value: float | None) -> str:

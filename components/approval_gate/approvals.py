@@ -53,9 +53,7 @@ class Record:
 _COLUMNS = tuple(field.name for field in fields(Record))
 _HEADER = ",".join((*_COLUMNS, "hash"))
 _RECORD = TypeAdapter(Record)
-_MEND = (
-    ". Nothing is pushed until the table is as it was: restore it from a copy, or move it away and decide anew"
-)
+_MEND = ". Until it is as it was, nothing is pushed: restore a copy, or move it away and decide anew"
 
 
 def parse_approvals(text: str) -> tuple[Record, ...]:

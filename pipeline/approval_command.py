@@ -1,0 +1,168 @@
+"""`ships approve`, `ships reject`, `ships approvals`: a person's word about a run's model."""
+
+import getpass
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from components.approval_gate.approvals import Action, Record, append_approval, read_approvals
+from components.errors import InputError
+from components.evaluation.verdict import VERDICT_FILE, Verdict, from_json
+from pipeline.quiet import libraries_into
+from pipeline.root import Root
+from pipeline.runs import Run, list_runs
+
+LATEST = "latest"
+# Enough to tell digests apart by eye.
+_SHOWN_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A run that was evaluated, and where."""
+
+    run: Run
+    model_uri: str
+    evaluation_uri: str
+    verdict: Verdict
+
+
+def record_of_user(**about: str) -> Record:
+    """A record made now by whoever is logged in; `about` are further fields of it."""
+    when = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    return TypeAdapter(Record).validate_python({"when": when, "by": getpass.getuser(), **about})
+
+
+def approve(root: Root, run_id: str, note: str, override: bool, console: Console) -> None:
+    """Record that the model of a run may be pushed, for exactly this model and this evaluation.
+
+    Args:
+        root: where the runs are.
+        run_id: id of the run, or "latest" for the newest that was evaluated.
+        note: why; needed where the rules do not speak for the model.
+        override: approve a model that fails the rules.
+        console: where to tell what was done.
+
+    Raises:
+        InputError: there is no such run, it has no evaluation, its files have changed, the rules do not
+            allow it, or a note is missing; the message says what to do.
+    """
+    judged = _judged(root, run_id)
+    run, verdict = judged.run, judged.verdict
+    held = "\n".join(f"  {check}" for check in verdict.held)
+    if verdict.state == "failed" and not override:
+        raise InputError(
+            f"run {run.run_id} fails the rules:\n{held}\n"
+            "If it is to be pushed all the same, say so and why: --override --note ..."
+        )
+    if override and verdict.state != "failed":
+        raise InputError(f"run {run.run_id} breaks no rule: leave --override out")
+    if verdict.state != "passed" and not note.strip():
+        raise InputError(f"the rules do not speak for run {run.run_id}; say why you do: --note ...\n{held}")
+    _record(root, judged, "approve", note, override)
+    told = "Approved against the rules" if override else "Approved"
+    after = (
+        f"it was pushed as version {run.pushed_version} before"
+        if run.pushed_version
+        else "the same `ships run` command again pushes it"
+    )
+    console.print(f"{told}: run {run.run_id}; {after}.", highlight=False, soft_wrap=True)
+
+
+def reject(root: Root, run_id: str, note: str, console: Console) -> None:
+    """Record that the model of a run must not be pushed; see `approve` for arguments and errors."""
+    judged = _judged(root, run_id)
+    run = judged.run
+    if not note.strip():
+        raise InputError("say why it is rejected: --note ...")
+    _record(root, judged, "reject", note)
+    console.print(f"Rejected: run {run.run_id}; no run will push its model.", highlight=False, soft_wrap=True)
+    if run.pushed_version:
+        console.print(
+            f"It was pushed as version {run.pushed_version} before: `ships rollback` takes that back.",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def list_approvals(root: Root, console: Console) -> None:
+    """Print the table of approvals, oldest first.
+
+    Raises:
+        InputError: there is none yet, or it does not hold together.
+    """
+    records = read_approvals(root.approvals)
+    if not records:
+        raise InputError(f"--root {root.path}: nothing was approved, rejected or rolled back yet")
+    table = Table(box=None, pad_edge=False)
+    for column in ("when", "by", "what", "run or version", "model", "evaluation"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("note", overflow="fold")
+    for record in records:
+        what = "approve AGAINST THE RULES" if record.override else record.action
+        about = record.run or f"{record.restored} as {record.version}"
+        digests = (digest[:_SHOWN_DIGITS] for digest in (record.model, record.evaluation))
+        table.add_row(*map(escape, (record.when, record.by, what, about, *digests, record.note)))
+    console.print(table)
+
+
+def _judged(root: Root, run_id: str) -> _Judged:
+    runs = list_runs(root)
+    if not runs:
+        raise InputError(f"--root {root.path}: there is no run; `ships run --root {root.path} ...` makes one")
+    if run_id == LATEST:
+        run = next((run for run in runs if run.uri("ShipEvaluator", "evaluation")), None)
+        if run is None:
+            raise InputError(f"--root {root.path}: no run has come as far as an evaluation yet")
+    else:
+        run = next((run for run in runs if run.run_id == run_id), None)
+        if run is None:
+            known = ", ".join(run.run_id for run in runs)
+            raise InputError(f"no run {run_id} under {root.path}; there are {known} (or say {LATEST})")
+    model, evaluation = run.uri("ShipDetector", "model"), run.uri("ShipEvaluator", "evaluation")
+    if not model or not evaluation:
+        raise InputError(
+            f"run {run.run_id} ({run.state}) has no evaluation, so there is nothing to decide on; start its "
+            "command again and let it run through"
+        )
+    file = Path(evaluation, VERDICT_FILE)
+    try:
+        return _Judged(run, model, evaluation, from_json(file.read_bytes()))
+    except FileNotFoundError:
+        raise InputError(
+            f"run {run.run_id} has no verdict ({file}); start its command again with this version of ships"
+        ) from None
+
+
+def _record(root: Root, judged: _Judged, action: Action, note: str, override: bool = False) -> None:
+    # TFX takes seconds to import and talks while it does.
+    with libraries_into(Path(os.devnull)):
+        from components.approval_gate.digests import subject_of  # noqa: PLC0415
+
+        subject = subject_of(judged.model_uri, judged.evaluation_uri)
+    seen = judged.run.subject
+    if seen is not None and seen != subject:
+        what, uri = (
+            ("model", judged.model_uri)
+            if seen.model != subject.model
+            else ("evaluation", judged.evaluation_uri)
+        )
+        raise InputError(
+            f"the files of the {what} of run {judged.run.run_id} have changed since the run: {uri}. A decision "
+            "would be about something else than what was judged; put them back, or train and evaluate anew"
+        )
+    record = record_of_user(
+        action=action,
+        run=judged.run.run_id,
+        model=subject.model,
+        evaluation=subject.evaluation,
+        override="yes" if override else "",
+        note=note,
+    )
+    append_approval(root.approvals, record)
