@@ -154,8 +154,8 @@ def _record(root: Root, judged: _Judged, action: Action, note: str, override: bo
             else ("evaluation", judged.evaluation_uri)
         )
         raise InputError(
-            f"the files of the {what} of run {judged.run.run_id} have changed since the run: {uri}. A decision "
-            "would be about something else than what was judged; put them back, or train and evaluate anew"
+            f"the files of the {what} of run {judged.run.run_id} have changed since the run: {uri}. "
+            "A decision would not be about what was judged; put them back, or train and evaluate anew"
         )
     record = record_of_user(
         action=action,

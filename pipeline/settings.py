@@ -158,6 +158,8 @@ def _explain(problem: Mapping[str, Any]) -> str:
         # Raised by our own validators, whose message says it all.
         return f"{name}: {problem['ctx']['error']}".removeprefix(": ")
     expected = _expected(_field(location)) or problem["msg"]
+    if problem["type"] == "missing":
+        return f"{name} is missing: expected {expected}"
     return f"{name} = {problem['input']!r}: expected {expected}"
 
 

@@ -32,6 +32,17 @@ def test_an_override_replaces_one_value():
         ("segmenter.loss", ["segmenter.loss", "key=value"]),
         ("segmenter.loss=[", ["segmenter.loss", "YAML"]),
         ("sampling.strategy=ships_only", ["ships_only", "detector.cascade=false"]),
+        ("evaluation.rules=[{metric: dice, min: 2}]", ["evaluation.rules.0.min", "2", "<= 1"]),
+        ("evaluation.rules=[{min: 0.2}]", ["evaluation.rules.0.metric", "missing"]),
+        ("evaluation.rules=[{metric: dice}]", ["evaluation.rules.0", "min, max_drop or both"]),
+        (
+            "evaluation.rules=[{metric: auc, min: 0.5}]",
+            ["evaluation.rules.0", "'auc'", "pixel_dice", "cascade"],
+        ),
+        (
+            "evaluation.rules=[{metric: dice, slic: {}}]",
+            ["evaluation.rules.0.slic", "evaluation.rules.0.slice"],
+        ),
         ("detector.overlap_px=512", ["overlap_px", "768", "512"]),
     ],
 )

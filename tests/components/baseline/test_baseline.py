@@ -2,7 +2,13 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.baseline.component import Executor
-from components.baseline.model_store import accepted_statistics, holds_model, latest_version
+from components.baseline.model_store import (
+    accepted_statistics,
+    copy_as_newest,
+    holds_model,
+    latest_version,
+    versions,
+)
 
 
 def _push(store, version, complete=True):
@@ -24,6 +30,16 @@ def test_a_half_copied_version_and_other_folders_do_not_count(tmp_path):
     _push(tmp_path, 10, complete=False)
     _push(tmp_path, "old")
     assert latest_version(str(tmp_path)) == str(tmp_path / "9")
+
+
+def test_a_copy_becomes_the_newest_version_with_all_its_files(tmp_path):
+    for version in (9, 10, 4_000_000_000):  # the last lies beyond today's Unix time
+        _push(tmp_path, version, complete=version != 4_000_000_000)
+    copied = copy_as_newest(str(tmp_path), 9)
+    assert copied == 4_000_000_001
+    assert versions(str(tmp_path)) == [9, 10, copied]
+    assert (tmp_path / str(copied) / "variables" / "variables.index").read_text(encoding="utf-8") == "9"
+    assert (tmp_path / "9" / "saved_model.pb").exists()
 
 
 @pytest.mark.parametrize("store", ["", "nothing"])

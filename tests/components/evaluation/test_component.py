@@ -1,20 +1,33 @@
 """Real Evaluator runs; the detector is a SavedModel that reads its counts from the Example."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from example_files import write_examples
 from google.protobuf import json_format
-from tfx.types import standard_artifacts
+from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import json_utils
 from told import told_progress
 
-from components.evaluation.component import Executor
+from components.errors import SettingsError
+from components.evaluation.component import Executor, ShipEvaluator
 from components.evaluation.config import eval_config
 from components.evaluation.metrics import dice
-from components.evaluation.names import CASCADE, CLASSIFIER, HEADLINE_DICE, HEADLINE_DICE_SHIPS, SEGMENTER
+from components.evaluation.names import (
+    CASCADE,
+    CLASSIFIER,
+    DICE_STANDARD_ERROR,
+    HEADLINE_DICE,
+    HEADLINE_DICE_SHIPS,
+    JUDGED_METRICS,
+    SEGMENTER,
+    VERDICT,
+)
 from components.evaluation.results import read_evaluation
 from components.evaluation.settings import EvaluationSettings
+from components.evaluation.verdict import VERDICT_FILE, from_json
 from components.examples import HAS_SHIP, SHIP_GROUP, ship_group, split_name
 
 TEST_SPLITS = ["test_ships", "test_empty"]
@@ -72,8 +85,8 @@ def _examples(rows):
 
 
 def _evaluate(folder, settings, missed=0.0, baseline_missed=None, rows=IMAGES):
-    evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
-    evaluation.uri, blessing.uri = str(folder / "evaluation"), str(folder / "blessing")
+    evaluation = standard_artifacts.ModelEvaluation()
+    evaluation.uri = str(folder / "evaluation")
     baseline = standard_artifacts.Model()
     baseline.uri = str(folder / "none")
     if baseline_missed is not None:
@@ -83,22 +96,30 @@ def _evaluate(folder, settings, missed=0.0, baseline_missed=None, rows=IMAGES):
     examples = write_examples(folder / "examples", _examples(rows))
     Executor().Do(
         {"examples": [examples], "model": [candidate], "baseline_model": [baseline]},
-        {"evaluation": [evaluation], "blessing": [blessing]},
+        {"evaluation": [evaluation]},
         {
             "eval_config": json_format.MessageToJson(eval_config(settings, ("Source",))),
+            "rules": json.dumps(settings.model_dump(mode="json")["rules"]),
             "example_splits": json_utils.dumps(TEST_SPLITS),
         },
     )
-    return evaluation, blessing, read_evaluation(evaluation.uri)
+    verdict = from_json((folder / "evaluation" / VERDICT_FILE).read_bytes())
+    assert evaluation.get_string_custom_property(VERDICT) == verdict.state
+    return evaluation, verdict, read_evaluation(evaluation.uri)
+
+
+def _rules(**rule):
+    rule = {"metric": "dice", "slice": {HAS_SHIP: 1}, **rule}
+    return EvaluationSettings.model_validate({"rules": [rule]})
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
-    settings = EvaluationSettings(min_dice_ships=0.5)
+    settings = _rules(min=0.5, max_drop=0.02)
     with told_progress() as told:
-        evaluation, blessing, result = _evaluate(tmp_path_factory.mktemp("first"), settings)
+        evaluation, verdict, result = _evaluate(tmp_path_factory.mktemp("first"), settings)
     assert (told[-1].stage, told[-1].done, told[-1].total) == ("ShipEvaluator", len(IMAGES), len(IMAGES))
-    return evaluation, blessing, result
+    return evaluation, verdict, result
 
 
 def _numpy_dice(rows):
@@ -164,34 +185,57 @@ def test_slices_come_in_reading_order(first):
     assert names[:6] == [(), ("0",), ("1",), ("0",), ("1-2",), ("3-4",)]
 
 
-def test_a_first_model_over_the_threshold_is_blessed_and_has_a_headline(first):
-    evaluation, blessing, _ = first
-    assert blessing.get_int_custom_property("blessed") == 1
+def test_a_first_model_over_its_bound_passes_and_has_a_headline(first):
+    evaluation, verdict, _ = first
+    at_least, drop = verdict.checks
+    assert (verdict.state, at_least.outcome, at_least.images) == ("passed", "pass", 4)
+    assert (drop.outcome, drop.reason, drop.holds) == ("cannot be judged", "no model was pushed yet", False)
     ships = IMAGES[IMAGES[:, 3] > 0].astype(float)
+    assert at_least.value == pytest.approx(_numpy_dice(ships)[0])
+    assert at_least.lower < at_least.value < at_least.upper
     assert evaluation.get_float_custom_property(HEADLINE_DICE_SHIPS) == pytest.approx(_numpy_dice(ships)[0])
     assert evaluation.get_float_custom_property(HEADLINE_DICE) == pytest.approx(
         _numpy_dice(IMAGES.astype(float))[0]
     )
 
 
-@pytest.mark.slow
-def test_a_model_under_the_threshold_is_not_blessed(tmp_path):
-    settings = EvaluationSettings(min_dice_ships=0.9)
-    _, blessing, _ = _evaluate(tmp_path, settings)
-    assert blessing.get_int_custom_property("blessed") == 0
+def test_rules_know_every_metric_in_0_1_that_is_measured(first):
+    measured = {key for part in first[2].candidate for key in part.figures}
+    others = {"example_count", DICE_STANDARD_ERROR}
+    assert {(head, metric) for head, metrics in JUDGED_METRICS.items() for metric in metrics} == {
+        (head, metric) for head, metric in measured if metric not in others
+    }
 
 
-@pytest.mark.parametrize(("missed", "blessed"), [(0.0, 1), (0.3, 0)])
-def test_a_model_worse_than_the_pushed_one_is_not_blessed(tmp_path, missed, blessed):
-    settings = EvaluationSettings(min_dice_ships=0.1)
-    _, blessing, result = _evaluate(tmp_path, settings, missed=missed, baseline_missed=0.0)
-    assert blessing.get_int_custom_property("blessed") == blessed
+@pytest.mark.parametrize(("missed", "state"), [(0.0, "passed"), (0.3, "failed")])
+def test_a_model_worse_than_the_pushed_one_fails(tmp_path, missed, state):
+    settings = _rules(min=0.1, max_drop=0.02)
+    _, verdict, result = _evaluate(tmp_path, settings, missed=missed, baseline_missed=0.0)
+    assert verdict.state == state
+    assert verdict.checks[1].baseline == pytest.approx(result.baseline[2].value(CASCADE, "dice"))
     assert len(result.baseline) == len(result.candidate)
     assert result.baseline[0].value(CASCADE, "dice") >= result.candidate[0].value(CASCADE, "dice")
 
 
 @pytest.mark.slow
-def test_without_ship_images_nothing_is_blessed(tmp_path):
-    settings = EvaluationSettings(min_dice_ships=0.0)
-    _, blessing, _ = _evaluate(tmp_path, settings, rows=IMAGES[IMAGES[:, 3] == 0])
-    assert blessing.get_int_custom_property("blessed") == 0
+def test_without_ship_images_nothing_can_be_judged(tmp_path):
+    _, verdict, _ = _evaluate(tmp_path, _rules(min=0.0), rows=IMAGES[IMAGES[:, 3] == 0])
+    assert verdict.state == "undecided"
+
+
+def test_a_rule_about_a_slice_that_is_not_measured_is_refused_before_anything_runs():
+    settings = EvaluationSettings.model_validate(
+        {"rules": [{"metric": "dice", "min": 0.5, "slice": {"Sauce": "airbus", HAS_SHIP: 1}}]}
+    )
+    model, examples = (
+        channel_utils.as_channel([kind()]) for kind in (standard_artifacts.Model, standard_artifacts.Examples)
+    )
+    with pytest.raises(SettingsError, match=r"rules\.0\.slice.*Sauce.*Source"):
+        ShipEvaluator(
+            examples=examples,
+            model=model,
+            baseline_model=model,
+            splits=TEST_SPLITS,
+            columns=("Source",),
+            settings=settings,
+        )

@@ -1,0 +1,173 @@
+"""ships approve, reject, approvals, rollback and what ships runs shows of them."""
+
+import getpass
+import re
+
+import pytest
+from run_records import Ledger
+from typer.testing import CliRunner
+
+from components.approval_gate.approvals import read_approvals
+from components.approval_gate.digests import subject_of
+from components.baseline.model_store import latest_version, versions
+from components.errors import InputError
+from pipeline.cli import app
+from pipeline.root import Root
+
+RUN = "20261123-100000"
+
+
+@pytest.fixture
+def root(tmp_path):
+    return Root(tmp_path / "root")
+
+
+@pytest.fixture
+def ledger(root):
+    return Ledger(root)
+
+
+def ships(root, *arguments):
+    """What the command told; raises what it raises."""
+    result = CliRunner(env={"COLUMNS": "240"}).invoke(app, [*arguments, "--root", str(root.path)])
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+def refused(root, *arguments):
+    with pytest.raises(InputError) as error:
+        ships(root, *arguments)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", [RUN, "latest"])
+def test_an_approval_says_who_when_why_and_for_which_files(root, ledger, name):
+    ledger.evaluated(RUN)
+    ledger.screened("20261123-110000")
+    assert "again pushes it" in ships(root, "approve", name, "--note", "looked at all slices")
+    (record,) = read_approvals(root.approvals)
+    folder = root.artifacts / RUN
+    subject = subject_of(str(folder / "model"), str(folder / "evaluation"))
+    assert (record.model, record.evaluation) == (subject.model, subject.evaluation)
+    assert (record.run, record.action, record.override) == (RUN, "approve", "")
+    assert (record.by, record.note) == (getpass.getuser(), "looked at all slices")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", record.when)
+
+
+def test_a_model_that_fails_needs_override_and_note_and_is_marked(root, ledger):
+    ledger.evaluated(RUN, "fail")
+    told = refused(root, "approve", RUN, "--note", "fine")
+    assert "cascade dice on all test images: 0.300, at least 0.4: fail" in told
+    assert "--override" in told
+    assert "--note" in refused(root, "approve", RUN, "--override", "--note", "  ")
+    assert not root.approvals.exists()
+    assert "against the rules" in ships(root, "approve", RUN, "--override", "--note", "labels are wrong")
+    assert "AGAINST THE RULES" in ships(root, "approvals")
+    folder = root.artifacts / RUN
+    ledger.gated(RUN, subject_of(str(folder / "model"), str(folder / "evaluation")), "push", "1795")
+    (row,) = (line for line in ships(root, "runs").splitlines() if RUN in line)
+    assert row.split()[-5:] == ["failed", "OVERRIDE", "by", getpass.getuser(), "1795"]
+
+
+def test_there_is_nothing_to_override_where_no_rule_is_broken(root, ledger):
+    ledger.evaluated(RUN)
+    assert "leave --override out" in refused(root, "approve", RUN, "--override", "--note", "x")
+
+
+def test_what_the_rules_cannot_judge_is_approved_with_a_note(root, ledger):
+    ledger.evaluated(RUN, "cannot be judged")
+    assert "--note" in refused(root, "approve", RUN)
+    ships(root, "approve", RUN, "--note", "few images, all fine")
+    assert read_approvals(root.approvals)[0].override == ""
+
+
+def test_a_rejection_needs_a_reason_and_is_listed(root, ledger):
+    ledger.evaluated(RUN)
+    assert "--note" in refused(root, "reject", RUN, "--note", "")
+    ships(root, "reject", RUN, "--note", "ghosts at the quay")
+    listed = ships(root, "approvals")
+    assert "ghosts at the quay" in listed
+    assert "reject" in listed
+
+
+@pytest.mark.parametrize(
+    ("run_id", "told"),
+    [("20200101-000000", RUN), (RUN, "has no evaluation"), ("latest", "no run has come as far")],
+)
+def test_a_run_that_cannot_be_decided_on(root, ledger, run_id, told):
+    ledger.screened(RUN)
+    assert told in refused(root, "approve", run_id)
+
+
+def test_without_any_run_or_approval_the_next_command_is_named(root):
+    assert "ships run" in refused(root, "approve", "latest")
+    assert "nothing was approved" in refused(root, "approvals")
+
+
+def test_files_that_changed_since_the_run_cannot_be_approved(root, ledger):
+    serving = ledger.evaluated(RUN)
+    folder = root.artifacts / RUN
+    ledger.gated(RUN, subject_of(str(folder / "model"), str(folder / "evaluation")), "waiting")
+    (serving / "weights").write_bytes(b"others")
+    assert "the files of the model" in refused(root, "approve", RUN)
+
+
+def test_runs_show_verdict_and_present_word(root, ledger):
+    ledger.evaluated(RUN)
+    folder = root.artifacts / RUN
+    subject = subject_of(str(folder / "model"), str(folder / "evaluation"))
+    ledger.gated(RUN, subject, "waiting")
+    assert re.search(rf"{RUN} .*passed +waits", ships(root, "runs"))
+    ships(root, "approve", RUN)
+    assert re.search(rf"passed +approved by {getpass.getuser()}", ships(root, "runs"))
+    root.approvals.write_text(root.approvals.read_text().replace("approve", "reject", 1), encoding="utf-8")
+    assert "line 2" in refused(root, "runs")
+    assert "line 2" in refused(root, "reject", RUN, "--note", "x")
+
+
+def _push(root, *names):
+    for name in names:
+        folder = root.model_store / str(name)
+        folder.mkdir(parents=True)
+        (folder / "weights").write_text(f"model {name}", encoding="utf-8")
+        (folder / "saved_model.pb").write_text("graph", encoding="utf-8")
+
+
+def _newest(root):
+    with open(f"{latest_version(str(root.model_store))}/weights", encoding="utf-8") as file:  # noqa: PTH123
+        return file.read()
+
+
+def test_a_rollback_makes_the_previous_version_the_newest_and_can_go_on(root):
+    _push(root, 1, 2, 3)
+    assert "Version 2 is the newest again" in ships(root, "rollback", "--note", "3 sees ghosts")
+    assert _newest(root) == "model 2"
+    ships(root, "rollback", "--note", "2 does so too")
+    assert _newest(root) == "model 1"
+    assert "no version before 1" in refused(root, "rollback", "--note", "on and on")
+    records = read_approvals(root.approvals)
+    assert [record.restored for record in records] == ["2", "1"]
+    assert [record.version for record in records] == [
+        str(each) for each in versions(str(root.model_store))[3:]
+    ]
+    assert "2 as" in ships(root, "approvals")
+
+
+def test_a_rollback_to_a_version(root):
+    _push(root, 1, 2, 3)
+    ships(root, "rollback", "--to", "1", "--note", "the best so far")
+    assert _newest(root) == "model 1"
+    assert "1, 2, 3" in refused(root, "rollback", "--to", "7", "--note", "x")
+    newest = versions(str(root.model_store))[-1]
+    assert "newest version already" in refused(root, "rollback", "--to", str(newest), "--note", "x")
+    assert "same model" in refused(root, "rollback", "--to", "1", "--note", "x")
+
+
+def test_a_rollback_needs_a_store_a_note_and_a_free_root(root):
+    assert "nothing was pushed" in refused(root, "rollback", "--note", "x")
+    _push(root, 1, 2)
+    assert "--note" in refused(root, "rollback", "--note", " ")
+    with root.locked():
+        assert "another run" in refused(root, "rollback", "--note", "x")
+    assert versions(str(root.model_store)) == [1, 2]
