@@ -8,6 +8,30 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
+# Few steps of small networks: what is tested is the way of the data, not what is learned.
+QUICK = {
+    "classifier.architecture": "plain",
+    "classifier.input_px": 96,
+    "classifier.steps": 4,
+    "classifier.steps_per_epoch": 2,
+    "classifier.frozen_steps": 0,
+    "segmenter.architecture": "plain",
+    "segmenter.batch_norm": "true",
+    "segmenter.crop_px": 64,
+    "segmenter.steps": 4,
+    "segmenter.steps_per_epoch": 2,
+    "segmenter.eval_images": 2,
+    "segmenter.frozen_steps": 0,
+    "evaluation.rules": "[{metric: dice, slice: {has_ship: 1}, min: 0.0, max_drop: 1.0}]",
+}
+
+
+def run_arguments(data, root, **changes):
+    """`ships run` on a generated data set with quick settings, some of them changed."""
+    overrides = [f"--set={key}={value}" for key, value in {**QUICK, **changes}.items()]
+    tables = ["--labels", data / "labels.csv", "--scenes", data / "scenes.csv"]
+    return ["run", "--images", data / "images", *tables, "--root", root, *overrides]
+
 
 def ships(*arguments, code=REPOSITORY):
     """The `ships` command of a checkout, as a process."""

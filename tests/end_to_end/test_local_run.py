@@ -10,36 +10,15 @@ import sys
 import time
 
 import pytest
-from commands import REPOSITORY, call, ships, stage_lines
+from commands import REPOSITORY, call, run_arguments, ships, stage_lines
 
 from pipeline.demo.dataset import generate
 
 pytestmark = pytest.mark.slow
 
-# Few steps of small networks: what is tested is the way of the data, not what is learned.
-QUICK = {
-    "classifier.architecture": "plain",
-    "classifier.input_px": 96,
-    "classifier.steps": 4,
-    "classifier.steps_per_epoch": 2,
-    "classifier.frozen_steps": 0,
-    "segmenter.architecture": "plain",
-    "segmenter.batch_norm": "true",
-    "segmenter.crop_px": 64,
-    "segmenter.steps": 4,
-    "segmenter.steps_per_epoch": 2,
-    "segmenter.eval_images": 2,
-    "segmenter.frozen_steps": 0,
-    "evaluation.min_dice_ships": 0.0,
-    "evaluation.max_dice_drop": 1.0,
-}
-STAGES = 15
-
-
-def _run_arguments(data, root, **changes):
-    overrides = [f"--set={key}={value}" for key, value in {**QUICK, **changes}.items()]
-    tables = ["--labels", data / "labels.csv", "--scenes", data / "scenes.csv"]
-    return ["run", "--images", data / "images", *tables, "--root", root, *overrides]
+STAGES = 16
+MANUAL = {"approval.mode": "manual"}
+OTHER_RULES = "[{metric: dice, slice: {has_ship: 1}, min: 0.0, max_drop: 0.9}]"
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +31,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def first_run(data, tmp_path_factory):
     root = tmp_path_factory.mktemp("root")
-    return root, call(_run_arguments(data, root))
+    return root, call(run_arguments(data, root))
 
 
 def test_every_stage_runs_and_the_dice_table_is_printed(first_run):
@@ -81,7 +60,7 @@ def test_no_image_is_lost(first_run, data):
 
 def test_the_pushed_model_answers_in_a_process_without_our_code(first_run, data):
     root, output = first_run
-    assert "Blessed and pushed" in output
+    assert "Pushed as version" in output
     (version,) = (root / "models" / "ships").iterdir()
     image = sorted((data / "images").iterdir(), key=lambda path: -path.stat().st_size)[0]
     script = f"""
@@ -106,13 +85,13 @@ def test_predictions_are_drawn(first_run):
 
 def test_an_unchanged_second_run_comes_from_the_cache_and_is_listed(first_run, data):
     root, _ = first_run
-    output = call(_run_arguments(data, root))
+    output = call(run_arguments(data, root))
     assert set(stage_lines(output).values()) == {"cached"}
     assert len(list((root / "models" / "ships").iterdir())) == 1
     listed = call(["runs", "--root", root])
     rows = [line for line in listed.splitlines() if " done " in line]
     assert len(rows) >= 2
-    assert all(" yes " in row for row in rows)
+    assert all(re.search(r" passed +automatic +\d+", row) for row in rows)
 
 
 def test_an_edited_loss_reruns_the_segmenter_and_what_follows(first_run, data, tmp_path):
@@ -122,14 +101,51 @@ def test_an_edited_loss_reruns_the_segmenter_and_what_follows(first_run, data, t
         shutil.copytree(REPOSITORY / package, checkout / package)
     losses = checkout / "components" / "training" / "losses.py"
     losses.write_text(losses.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
-    stages = stage_lines(call(_run_arguments(data, root), code=checkout))
+    stages = stage_lines(call(run_arguments(data, root), code=checkout))
     rerun = {stage for stage, state in stages.items() if state == "done"}
-    assert rerun == {"Segmenter", "ShipDetector", "Baseline", "ShipEvaluator", "Pusher"}
+    assert rerun == {"Segmenter", "ShipDetector", "Baseline", "ShipEvaluator", "ApprovalGate", "Pusher"}
     assert len(stages) == STAGES
 
 
+def test_with_manual_approval_a_persons_word_holds_for_exactly_one_model_and_evaluation(first_run, data):
+    root, _ = first_run
+    # As if the model had never been pushed.
+    store = root / "models" / "ships"
+    shutil.rmtree(store)
+    command = run_arguments(data, root, **MANUAL)
+    waiting = call(command)
+    assert _done(waiting) == {"ApprovalGate", "Pusher"}
+    assert "waits for a person's approval" in waiting
+    run = max(path.name for path in (root / "runs").iterdir())
+    assert f"ships approve {run}" in waiting
+    call(["approve", "latest", "--root", root, "--note", "all slices fine"])
+
+    # The approval was about another evaluation of the same model.
+    judged_otherwise = run_arguments(data, root, **MANUAL, **{"evaluation.rules": OTHER_RULES})
+    stale = call(judged_otherwise)
+    assert _done(stale) == {"ShipEvaluator", "ApprovalGate", "Pusher"}
+    assert "an earlier approval was for another evaluation" in stale
+    call(["reject", "latest", "--root", root, "--note", "ghost ships"])
+    rejected = call(judged_otherwise)
+    assert _done(rejected) == {"ApprovalGate", "Pusher"}
+    assert "Not pushed: rejected by" in rejected
+    assert not store.exists()
+
+    call(["approve", run, "--root", root, "--note", "looked again"])
+    approved = call(command)
+    assert _done(approved) == {"ApprovalGate", "Pusher"}
+    (version,) = store.iterdir()
+    assert f"Pushed as version {version.name}: approved by" in approved
+    newest = next(line for line in call(["runs", "--root", root]).splitlines() if " done " in line)
+    assert re.search(rf" passed +approved by .* {version.name}", newest)
+
+
+def _done(output):
+    return {stage for stage, state in stage_lines(output).items() if state == "done"}
+
+
 def test_ctrl_c_leaves_a_root_that_the_next_run_goes_on_from(data, tmp_path):
-    command, options = ships(*_run_arguments(data, tmp_path))
+    command, options = ships(*run_arguments(data, tmp_path))
     with subprocess.Popen(
         command, **options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -145,7 +161,7 @@ def test_ctrl_c_leaves_a_root_that_the_next_run_goes_on_from(data, tmp_path):
     assert "Interrupted" in told
     assert "Traceback" not in told
     assert " interrupted " in call(["runs", "--root", tmp_path])
-    stages = stage_lines(call(_run_arguments(data, tmp_path)))
+    stages = stage_lines(call(run_arguments(data, tmp_path)))
     assert len(stages) == STAGES
     assert stages["ShipExampleGen"] == "cached"
     assert stages["Segmenter"] == "done"

@@ -36,7 +36,10 @@ def test_help_needs_neither_tensorflow_nor_tfx():
     assert told.strip() == "set()"
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["demo"], ["runs"], ["settings"], ["scenes"], ["screen"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], ["run"], ["demo"], ["runs"], ["settings"], ["scenes"], ["screen"], ["approve"], ["rollback"]],
+)
 def test_help_teaches(command):
     result = _ships(*command, "--help")
     assert result.returncode == 0
