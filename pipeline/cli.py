@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.errors import InputError, SettingsError, ShipsError
+from pipeline.names import MODEL_NAME
 from pipeline.root import Root
+from pipeline.serving.options import Address, Limits
 from pipeline.settings import load_settings, profile_names, settings_as_yaml
 
 _EXIT_FAILED = 1
@@ -167,6 +169,53 @@ def screen_command(
         console=_console(),
         verbose=verbose,
     )
+
+
+_ADDRESS = Address()
+_LIMITS = Limits()
+
+
+@app.command("serve")
+def serve_command(
+    *,
+    models: Annotated[
+        Path,
+        typer.Option("--models", help="Folder of pushed models, <root>/models; watched for new versions."),
+    ],
+    name: Annotated[str, typer.Option("--name", help="Which of them.")] = MODEL_NAME,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; 0.0.0.0 is every one of this machine.")
+    ] = _ADDRESS.host,
+    rest_port: Annotated[
+        int, typer.Option("--rest-port", min=0, max=65535, help="REST and page.")
+    ] = _ADDRESS.rest_port,
+    grpc_port: Annotated[
+        int, typer.Option("--grpc-port", min=0, max=65535, help="gRPC.")
+    ] = _ADDRESS.grpc_port,
+    poll_s: Annotated[
+        float, typer.Option("--poll-s", min=0.1, help="Seconds between looks for versions.")
+    ] = 2,
+    body_mb: Annotated[int, typer.Option("--max-body-mb", min=1, help="MiB a request.")] = _LIMITS.body_mb,
+    image_pixels: Annotated[
+        int, typer.Option("--max-image-pixels", min=1, help="Height x width of an image.")
+    ] = _LIMITS.image_pixels,
+    images: Annotated[int, typer.Option("--max-images", min=1, help="Images a request.")] = _LIMITS.images,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", min=1, help="Requests under way; more are told to come again.")
+    ] = _LIMITS.concurrency,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Model calls at once.")] = _LIMITS.threads,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout-s", min=0.1, help="Seconds a request may take.")
+    ] = _LIMITS.timeout_s,
+) -> None:
+    """Serve the newest pushed model by TF Serving's REST and gRPC, with a page to try it.
+
+    New versions take over when they are complete and warm; broken ones are named in the log and never served.
+    """
+    from pipeline.serving.command import serve  # noqa: PLC0415
+
+    limits = Limits(body_mb, image_pixels, images, concurrency, threads, timeout_s)
+    serve(models, name, Address(host, rest_port, grpc_port), limits, poll_s)
 
 
 @app.command("runs")

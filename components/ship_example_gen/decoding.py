@@ -20,7 +20,7 @@ _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "JPEG2000")
 # 8192 x 8192, eight times a scene 2,800 px wide; a header that promises more is taken for a bomb.
 _MAX_PIXELS = 1 << 26
 # A progressive JPEG goes over all its pixels once a scan, as often as it likes; encoders write about ten.
-_MAX_PIXEL_SCANS = 1 << 30
+MAX_PIXEL_SCANS = 1 << 30
 _START_OF_SCAN = b"\xff\xda"
 # Every kind of damage ends in one of these, depending on the decoder that meets it.
 _DAMAGE = (
@@ -82,6 +82,42 @@ class Luma:
     pixels: NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Header:
+    """What the head of an image file promises; no pixel has been decoded.
+
+    Attributes:
+        format: Pillow's name of the file format.
+        height: in px.
+        width: in px.
+        frames: 2 stands for any number above 1.
+        pixels_to_decode: how many pixels a decoder goes over; of a progressive JPEG in each of its scans.
+    """
+
+    format: str
+    height: int
+    width: int
+    frames: int
+    pixels_to_decode: int
+
+
+def read_header(image_bytes: bytes) -> Header | None:
+    """Size and format of an image as its head states them; None if the bytes begin no image.
+
+    Cheap whatever is promised, so that a decompression bomb can be refused. It does not say that the
+    pixels follow.
+    """
+    try:
+        with Image.open(BytesIO(image_bytes), formats=_FORMATS) as image:
+            name, pixels = _format(image), image.width * image.height
+            scans = image_bytes.count(_START_OF_SCAN) if name == "JPEG" else 1
+            # What follows the first picture of an MPO is not looked at by any JPEG decoder.
+            animated = name != "JPEG" and getattr(image, "is_animated", False)
+            return Header(name, image.height, image.width, 2 if animated else 1, pixels * scans)
+    except _DAMAGE:
+        return None
+
+
 def decode(image_bytes: bytes) -> Decoded:
     """Decodes an image completely. Bad bytes are a finding, never an exception.
 
@@ -96,8 +132,7 @@ def decode(image_bytes: bytes) -> Decoded:
     name = ""
     try:
         with Image.open(BytesIO(image_bytes), formats=_FORMATS) as image:
-            # MPO is a JPEG with further pictures behind it; every JPEG decoder reads the first.
-            name = "JPEG" if image.format == "MPO" else image.format or ""
+            name = _format(image)
             if image.width * image.height > _MAX_PIXELS:
                 return Decoded(name, 0, None)
             if name == "PNG":
@@ -146,6 +181,11 @@ def decode_luma(image_bytes: bytes, reduction: int, full_below_px: int) -> Luma 
     return Luma(height, width, cv2.resize(grey, (columns, rows), interpolation=cv2.INTER_AREA))
 
 
+def _format(image: Image.Image) -> str:
+    # MPO is a JPEG with further pictures behind it; every JPEG decoder reads the first.
+    return "JPEG" if image.format == "MPO" else image.format or ""
+
+
 def _decode_jpeg(image_bytes: bytes, pixels: int) -> NDArray[np.uint8]:
     """All pixels as uint8 [height, width, 3]; ValueError if they are not all there or take too long."""
     import tensorflow as tf  # noqa: PLC0415 - heavy, see module docstring
@@ -162,7 +202,7 @@ def _decode_jpeg(image_bytes: bytes, pixels: int) -> NDArray[np.uint8]:
 
 def _check_scans(image_bytes: bytes, pixels: int) -> None:
     """Raises ValueError if a JPEG goes over its pixels more often than any encoder makes it."""
-    if pixels * image_bytes.count(_START_OF_SCAN) > _MAX_PIXEL_SCANS:
+    if pixels * image_bytes.count(_START_OF_SCAN) > MAX_PIXEL_SCANS:
         raise ValueError("more scans than any encoder writes")
 
 
