@@ -106,6 +106,9 @@ def read_header(image_bytes: bytes) -> Header | None:
 
     Cheap whatever is promised, so that a decompression bomb can be refused. It does not say that the
     pixels follow.
+
+    Raises:
+        Image.DecompressionBombError: so many pixels that Pillow does not even tell the size.
     """
     try:
         with Image.open(BytesIO(image_bytes), formats=_FORMATS) as image:
@@ -114,6 +117,8 @@ def read_header(image_bytes: bytes) -> Header | None:
             # What follows the first picture of an MPO is not looked at by any JPEG decoder.
             animated = name != "JPEG" and getattr(image, "is_animated", False)
             return Header(name, image.height, image.width, 2 if animated else 1, pixels * scans)
+    except Image.DecompressionBombError:
+        raise
     except _DAMAGE:
         return None
 

@@ -25,7 +25,7 @@ def check_store(models: Path, name: str) -> Path:
         raise InputError(f"--models {models}: no such folder; a run pushes its models into <root>/models")
     if any(entry.name.isdigit() and (entry / "saved_model.pb").exists() for entry in models.iterdir()):
         raise InputError(
-            f"--models {models}: holds versions; give the folder above it, and this one as --name {models.name}"
+            f"--models {models}: holds versions; give the folder above it and --name {models.name}"
         )
     return models / name
 

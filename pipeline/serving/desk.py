@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from pipeline.serving.faults import Fault, RequestError
-from pipeline.serving.options import Limits
 from pipeline.serving.metrics import Metrics
+from pipeline.serving.options import Limits
 
 LOGGER = logging.getLogger("ships.serving")
 

@@ -16,8 +16,8 @@ from tensorflow_serving.apis import (
 from pipeline.serving.desk import Desk
 from pipeline.serving.faults import RETRY_AFTER_S, Fault, RequestError
 from pipeline.serving.images import check_count
-from pipeline.serving.options import Limits
 from pipeline.serving.model import IMAGE_INPUT
+from pipeline.serving.options import Limits
 from pipeline.serving.predictor import Prediction, Predictor
 
 _UNKNOWN_ERROR = 2  # tensorflow.error.UNKNOWN

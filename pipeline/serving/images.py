@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import tensorflow as tf
+from PIL import Image
 
 from components.ship_example_gen.decoding import MAX_PIXEL_SCANS, read_header
 from components.transform.decoding import decode_rgb
@@ -53,7 +54,11 @@ def undecodable(images: Sequence[bytes]) -> RequestError | None:
 
 
 def _what_is_wrong(image: bytes, limits: Limits) -> str:
-    header = read_header(image)
+    too_large = f"at most {limits.image_pixels:,} pixels are taken"
+    try:
+        header = read_header(image)
+    except Image.DecompressionBombError:
+        return f"a decompression bomb; {too_large}"
     if header is None or header.format not in _FORMATS:
         told = f"is {header.format}" if header else f"these {len(image)} bytes begin no image"
         return f"{told}; expected JPEG, PNG, GIF or BMP"
@@ -62,7 +67,7 @@ def _what_is_wrong(image: bytes, limits: Limits) -> str:
     if not header.height * header.width:
         return f"has no pixels ({header.width} x {header.height} px)"
     if header.height * header.width > limits.image_pixels:
-        return f"{header.width} x {header.height} px, at most {limits.image_pixels:,} pixels are taken"
+        return f"{header.width} x {header.height} px; {too_large}"
     if header.pixels_to_decode > MAX_PIXEL_SCANS:
         return "a JPEG with more scans than any encoder writes"
     return ""

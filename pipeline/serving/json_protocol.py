@@ -17,8 +17,8 @@ import orjson
 
 from pipeline.serving.faults import Fault, RequestError
 from pipeline.serving.images import check_count
-from pipeline.serving.options import Limits
 from pipeline.serving.model import IMAGE_INPUT, Outputs
+from pipeline.serving.options import Limits
 
 _KEYS = ("signature_name", "instances", "inputs")
 

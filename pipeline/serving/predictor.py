@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from pipeline.serving.faults import Fault, RequestError
 from pipeline.serving.images import check_images, undecodable
-from pipeline.serving.options import Limits
 from pipeline.serving.metrics import Metrics
 from pipeline.serving.model import DEFAULT_SIGNATURE, Outputs
+from pipeline.serving.options import Limits
 from pipeline.serving.versions import Versions
 
 

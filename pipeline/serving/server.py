@@ -10,8 +10,8 @@ from components.errors import InputError
 from pipeline.serving import sample
 from pipeline.serving.desk import Desk
 from pipeline.serving.grpc_services import make_server
-from pipeline.serving.options import Address, Limits
 from pipeline.serving.metrics import Metrics
+from pipeline.serving.options import Address, Limits
 from pipeline.serving.predictor import Predictor
 from pipeline.serving.rest import Rest
 from pipeline.serving.versions import Versions
