@@ -218,6 +218,49 @@ def serve_command(
     serve(models, name, Address(host, rest_port, grpc_port), limits, poll_s)
 
 
+@app.command("predict")
+def predict_command(
+    *,
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[IMAGES]...", help="Files, folders, patterns such as 'tiles/**/*.jpg'."),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="CSV with ImageId,EncodedPixels, a row for each ship.")
+    ],
+    list_file: Annotated[
+        Path | None, typer.Option("--list", help="Text file that names further images, one a line.")
+    ] = None,
+    models: Annotated[
+        Path | None, typer.Option("--models", help="Folder of pushed models, <root>/models.")
+    ] = None,
+    server: Annotated[
+        str, typer.Option("--server", help="Ask a server instead, by REST: http://localhost:8501.")
+    ] = "",
+    name: Annotated[str, typer.Option("--name", help="Which model.")] = MODEL_NAME,
+    min_pixels: Annotated[int, typer.Option("--min-pixels", min=1, help="Leave smaller ships out.")] = 1,
+    verbose: VerboseOption = False,
+) -> None:
+    """Find ships on images by a pushed model: one row a ship, run-length encoded, as the challenge has it.
+
+    Files that cannot be read are listed beside the output and skipped. The same command again goes on where
+    the last one was interrupted.
+    """
+    from pipeline.predict_command import predict  # noqa: PLC0415
+
+    predict(
+        images or [],
+        list_file=list_file,
+        models=models,
+        server=server,
+        name=name,
+        output=output,
+        min_pixels=min_pixels,
+        console=_console(),
+        verbose=verbose,
+    )
+
+
 @app.command("runs")
 def runs_command(root: RootOption) -> None:
     """List the runs under a root: state, dice, verdict, approval, pushed version; newest first."""

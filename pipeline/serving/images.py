@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 from PIL import Image
 
-from components.ship_example_gen.decoding import MAX_PIXEL_SCANS, read_header
+from components.ship_example_gen.decoding import MAX_PIXEL_SCANS, Header, read_header
 from components.transform.decoding import decode_rgb
 from pipeline.serving.faults import Fault, RequestError
 from pipeline.serving.options import Limits
@@ -22,20 +22,21 @@ def check_count(count: int, limits: Limits) -> None:
         )
 
 
-def check_images(images: Sequence[bytes], limits: Limits) -> None:
+def check_images(images: Sequence[bytes], limits: Limits) -> list[Header]:
     """Refuses what the model could not decode, or not at a bearable cost.
 
     Args:
         images: image files, in the order of the request.
         limits: of their pixels.
 
+    Returns:
+        their heads.
+
     Raises:
         RequestError: one is no still image of a known format, or promises too many pixels; its index is in
             the message.
     """
-    for index, image in enumerate(images):
-        if wrong := _what_is_wrong(image, limits):
-            raise RequestError(Fault.INVALID, f"image {index}: {wrong}")
+    return [_header(index, image, limits) for index, image in enumerate(images)]
 
 
 def undecodable(images: Sequence[bytes]) -> RequestError | None:
@@ -53,21 +54,22 @@ def undecodable(images: Sequence[bytes]) -> RequestError | None:
     return None
 
 
-def _what_is_wrong(image: bytes, limits: Limits) -> str:
+def _header(index: int, image: bytes, limits: Limits) -> Header:
+    def refused(why: str) -> RequestError:
+        return RequestError(Fault.INVALID, f"image {index}: {why}")
+
     too_large = f"at most {limits.image_pixels:,} pixels are taken"
     try:
         header = read_header(image)
     except Image.DecompressionBombError:
-        return f"a decompression bomb; {too_large}"
+        raise refused(f"a decompression bomb; {too_large}") from None
     if header is None or header.format not in _FORMATS:
         told = f"is {header.format}" if header else f"these {len(image)} bytes begin no image"
-        return f"{told}; expected JPEG, PNG, GIF or BMP"
+        raise refused(f"{told}; expected JPEG, PNG, GIF or BMP")
     if header.frames > 1:
-        return "is an animation; send a single frame"
-    if not header.height * header.width:
-        return f"has no pixels ({header.width} x {header.height} px)"
+        raise refused("is an animation; send a single frame")
     if header.height * header.width > limits.image_pixels:
-        return f"{header.width} x {header.height} px; {too_large}"
+        raise refused(f"{header.width} x {header.height} px; {too_large}")
     if header.pixels_to_decode > MAX_PIXEL_SCANS:
-        return "a JPEG with more scans than any encoder writes"
-    return ""
+        raise refused("a JPEG with more scans than any encoder writes")
+    return header

@@ -13,6 +13,7 @@ from pipeline.serving.faults import RequestError
 from pipeline.serving.metrics import Metrics
 from pipeline.serving.model import UnusableModelError
 from pipeline.serving.sample import sea_with_ships
+from pipeline.serving.store import find_versions
 from pipeline.serving.versions import Versions
 
 
@@ -87,12 +88,11 @@ def test_a_new_version_takes_over_and_the_old_one_ends_with_its_last_request(sto
     store.wait_for(1, "END")
 
 
-def test_versions_are_numbers_and_other_names_are_passed_over(store):
-    store.push(9)
-    for name in ("10.tmp", "-11", "012", "latest", "1e3"):
-        shutil.copytree(store.saved_model, store.folder / name)
-    (store.folder / "13").write_text("a file")
-    assert store.look() == 9
+def test_versions_are_numbers_and_other_names_are_passed_over(tmp_path):
+    for name in ("9", "10", "10.tmp", "-11", "012", "latest", "1e3", "9" * 30):
+        (tmp_path / name).mkdir()
+    (tmp_path / "13").write_text("a file")
+    assert [stored.number for stored in find_versions(tmp_path)] == [10, 9]
 
 
 @pytest.mark.slow

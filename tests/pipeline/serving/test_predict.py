@@ -1,0 +1,128 @@
+"""`ships predict` on a folder of models and by a server."""
+
+import csv
+import io
+import shutil
+
+import pytest
+from brightness_networks import encoded, scene
+from rich.console import Console
+
+from components.errors import InputError
+from components.masks import rle
+from pipeline import predict_command
+from pipeline.predict_command import predict
+
+BOXES = (10, 20, 12, 25), (100, 200, 30, 40)
+TWO = scene(200, 300, *BOXES)
+
+
+def _rle(box):
+    return rle.encode(scene(200, 300, box).mean(-1) > 130)
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (folder / "two.png").write_bytes(encoded(TWO))
+    (folder / "none, here.png").write_bytes(encoded(scene(64, 64)))
+    (folder / "torn.jpg").write_bytes(encoded(TWO, ".jpg")[:-300])
+    (folder / "text.png").write_bytes(b"no image")
+    return folder
+
+
+@pytest.fixture
+def models(saved_model, tmp_path):
+    shutil.copytree(saved_model, tmp_path / "models" / "ships" / "3")
+    return tmp_path / "models"
+
+
+def _predict(images, output, **options):
+    told = Console(record=True, width=200, file=io.StringIO())
+    given = {"list_file": None, "models": None, "server": "", "name": "ships", "min_pixels": 1, **options}
+    predict(list(map(str, images)), output=output, console=told, verbose=True, **given)
+    return told.export_text()
+
+
+def _rows(path):
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+@pytest.mark.parametrize("by", ["models", "server"])
+def test_a_row_for_each_ship_and_one_for_none(images, tmp_path, by, request):
+    output = tmp_path / "out.csv"
+    if by == "models":
+        told = _predict([images], output, models=request.getfixturevalue("models"))
+    else:
+        port = request.getfixturevalue("client").server.rest_port
+        told = _predict([images], output, server=f"http://127.0.0.1:{port}")
+    assert _rows(output) == [
+        ["ImageId", "EncodedPixels"],
+        ["none, here.png", ""],
+        ["two.png", _rle(BOXES[1])],
+        ["two.png", _rle(BOXES[0])],
+    ]
+    header, *broken = _rows(tmp_path / "out.broken.csv")
+    assert header == ["ImageId", "path", "reason"]
+    assert [(row[0], row[2].partition(";")[0].partition("(")[0].strip()) for row in broken] == [
+        ("text.png", "these 8 bytes begin no image"),
+        ("torn.jpg", "cannot be decoded to its end"),
+    ]
+    assert "2 images by version" in told
+    assert "2 without an answer" in told
+    assert sorted(file.name for file in tmp_path.iterdir() if ".part" in file.name) == []
+
+
+def test_the_same_command_goes_on_where_the_last_one_ended(images, models, tmp_path, monkeypatch):
+    (images / "z.png").write_bytes(encoded(scene(64, 64)))
+    output = tmp_path / "out.csv"
+    # What an earlier command may have left: one image finished, half of the rows of another.
+    done = 'ImageId,EncodedPixels\n"none, here.png",1 1\ntwo.png,'
+    (tmp_path / "out.csv.3-1.part").write_text(done + _rle(BOXES[1])[:9])
+    asked = []
+    one = predict_command._predict_one
+    monkeypatch.setattr(predict_command, "_predict_one", lambda *a: asked.append(a[1].name) or one(*a))
+    told = _predict([images], output, models=models)
+    assert "1 of them from before" in told
+    assert "none, here.png" not in asked
+    assert [row[0] for row in _rows(output)[1:]] == ["none, here.png", "two.png", "two.png", "z.png"]
+    assert _rows(output)[1][1] == "1 1"
+    assert _rows(output)[2][1] == _rle(BOXES[1])
+
+
+def test_files_patterns_and_lists_name_each_image_once(images, client, tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text(f"{images / 'two.png'}\n\n{images / 'gone.png'}\n")
+    _predict(
+        [images / "two.png", f"{images}/n*.png"],
+        tmp_path / "out.csv",
+        list_file=names,
+        server=f"127.0.0.1:{client.server.rest_port}",
+        min_pixels=301,
+    )
+    assert [row[0] for row in _rows(tmp_path / "out.csv")[1:]] == ["two.png", "none, here.png"]
+    assert _rows(tmp_path / "out.broken.csv")[1][2] == "cannot be read: No such file or directory"
+
+
+def test_what_cannot_be_used_says_so(images, client, tmp_path):
+    server = f"http://127.0.0.1:{client.server.rest_port}"
+    (tmp_path / "two.png").write_bytes(b"")
+    (tmp_path / "ships").mkdir()
+    for named, options, told in (
+        ([images], {}, "either --models"),
+        ([], {"server": server}, "no images"),
+        (["nothing*.jpg"], {"server": server}, "pattern"),
+        ([images, tmp_path / "two.png"], {"server": server}, "same name"),
+        ([images], {"server": "http://127.0.0.1:1"}, "cannot be asked"),
+        ([images], {"server": server, "name": "boats"}, "Servable not found"),
+        ([images], {"models": tmp_path}, "no model to use"),
+        ([images], {"models": tmp_path / "nothing"}, "no such folder"),
+    ):
+        with pytest.raises(InputError, match=told):
+            _predict(named, tmp_path / "out.csv", **options)
+        # Nothing is left behind.
+        assert not list(tmp_path.glob("out*"))
+    with pytest.raises(InputError, match="cannot be written"):
+        _predict([images], tmp_path / "two.png" / "out.csv", server=server)
