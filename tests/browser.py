@@ -57,8 +57,8 @@ class Browser:
                 return answer["result"]
             self.events.append(answer)
 
-    def show(self, page: Path, width_px: int, height_px: int = 900, dark: bool = False) -> None:
-        """Load a file in a window of a width, and wait until it has loaded."""
+    def show(self, page: Path | str, width_px: int, height_px: int = 900, dark: bool = False) -> None:
+        """Load a file or an address in a window of a width, and wait until it has loaded."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width_px, height=height_px, deviceScaleFactor=1, mobile=width_px < 600,
@@ -66,7 +66,7 @@ class Browser:
         scheme = "dark" if dark else "light"
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.events.clear()
-        self.call("Page.navigate", url=page.as_uri())
+        self.call("Page.navigate", url=page.as_uri() if isinstance(page, Path) else page)
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.events.append(self._read())
 
@@ -75,6 +75,26 @@ class Browser:
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def wait_for(self, expression: str) -> None:
+        """Until JavaScript holds true."""
+        end = time.monotonic() + _PATIENCE_S
+        while not self.value(expression):
+            assert time.monotonic() < end, expression
+            time.sleep(0.05)
+
+    def choose(self, element_id: str, file: Path) -> None:
+        """Choose a file in an input, as a person would; the page reads it from the disk."""
+        asked = self.call("Runtime.evaluate", expression=f"document.getElementById({element_id!r})")
+        self.call("DOM.setFileInputFiles", files=[str(file)], objectId=asked["result"]["objectId"])
+
+    def press(self, key: str, code: int) -> None:
+        """Press a key that writes nothing or a line end (names and numbers of DOM events)."""
+        text = {"Enter": "\r", " ": " "}.get(key, "")
+        for kind in ("keyDown", "keyUp"):
+            self.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text
+            )
 
     def complaints(self) -> list[dict[str, Any]]:
         """Errors and warnings of scripts, policies and loading since the page was shown."""

@@ -38,7 +38,19 @@ def test_help_needs_neither_tensorflow_nor_tfx():
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["run"], ["demo"], ["runs"], ["settings"], ["scenes"], ["screen"], ["approve"], ["rollback"]],
+    [
+        [],
+        ["run"],
+        ["demo"],
+        ["runs"],
+        ["settings"],
+        ["scenes"],
+        ["screen"],
+        ["approve"],
+        ["rollback"],
+        ["serve"],
+        ["predict"],
+    ],
 )
 def test_help_teaches(command):
     result = _ships(*command, "--help")

@@ -32,7 +32,7 @@
     const mask = await decoded(answer.mask_png);
     overlay.width = answer.width;
     overlay.height = answer.height;
-    const pen = overlay.getContext("2d");
+    const pen = overlay.getContext("2d", { willReadFrequently: true });
     pen.drawImage(mask, 0, 0);
     const pixels = pen.getImageData(0, 0, overlay.width, overlay.height);
     for (let at = 0; at < pixels.data.length; at += 4) {
@@ -109,11 +109,11 @@
 
   const find = async (image, name) => {
     const number = ++asked;
+    byId("answer").hidden = true;
     if (image.size > Number(maxBytes)) {
       tell(`${name} is larger than this server takes.`, true);
       return;
     }
-    byId("answer").hidden = true;
     tell(`Looking for ships in ${name} ...`);
     const begun = performance.now();
     try {
