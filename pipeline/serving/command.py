@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import warnings
 from pathlib import Path
 
 from rich.console import Console
@@ -11,8 +12,9 @@ from rich.console import Console
 from components.errors import InputError
 from pipeline.serving.options import Address, Limits
 
-# Errors only; TensorFlow reads it when it is imported.
-_TENSORFLOW_LOG = ("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow reads it when it is imported. Whatever goes wrong also comes as an exception and is told by us; else
+# every damaged image would write a line of the graph's insides.
+_TENSORFLOW_LOG = ("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def check_store(models: Path, name: str) -> Path:
@@ -47,7 +49,9 @@ def serve(models: Path, name: str, address: Address, limits: Limits, poll_s: flo
     os.environ.setdefault(*_TENSORFLOW_LOG)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("ships.serving").setLevel(logging.INFO)
-    with Console(stderr=True).status("Loading TensorFlow ..."):
+    with Console(stderr=True).status("Loading TensorFlow ..."), warnings.catch_warnings():
+        # Of Google's libraries, about the end of this Python's life.
+        warnings.simplefilter("ignore", FutureWarning)
         from pipeline.serving.server import Server  # noqa: PLC0415 - imports TensorFlow
 
     async def until_told_to_end() -> None:
