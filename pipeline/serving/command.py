@@ -12,8 +12,8 @@ from rich.console import Console
 from components.errors import InputError
 from pipeline.serving.options import Address, Limits
 
-# TensorFlow reads it when it is imported. Whatever goes wrong also comes as an exception and is told by us; else
-# every damaged image would write a line of the graph's insides.
+# TensorFlow reads it when it is imported. Whatever goes wrong also comes as an exception and is told by us;
+# else every damaged image would write a line of the graph's insides.
 _TENSORFLOW_LOG = ("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
