@@ -6,6 +6,7 @@ import time
 
 import pytest
 from brightness_networks import encoded, scene
+from running_server import running
 
 from components.errors import InputError
 from pipeline.serving.command import check_store
@@ -18,8 +19,6 @@ LARGE = encoded(scene(1400, 1400))
 @pytest.fixture(scope="module")
 def strained(saved_model, tmp_path_factory):
     """One request at once, half a second for each."""
-    from conftest import running
-
     models = tmp_path_factory.mktemp("strained")
     shutil.copytree(saved_model, models / "ships" / "1")
     with running(models, Limits(concurrency=1, threads=1, timeout_s=0.5)) as client:
@@ -63,8 +62,6 @@ def test_a_sender_who_hangs_up_leaves_no_trace(strained):
 
 
 def test_without_a_model_the_server_answers_that_it_is_not_ready(tmp_path):
-    from conftest import running
-
     with running(tmp_path) as client:
         assert client.http("/healthz").status == 200
         for answer in (client.http("/readyz"), client.http("/find", SMALL)):

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 from brightness_networks import encoded, scene
-from conftest import running
+from running_server import running
 
 REQUESTS = int(os.environ.get("SOAK_REQUESTS", "3000"))
 BROKEN_OF = 100

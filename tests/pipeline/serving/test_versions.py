@@ -108,6 +108,18 @@ def test_when_the_newest_disappears_the_one_before_serves_again(store):
 
 
 @pytest.mark.slow
+def test_what_ships_rollback_writes_is_served(store):
+    from components.baseline.model_store import copy_as_newest
+
+    store.push(1)
+    store.push(2)
+    assert store.look() == 2
+    copied = copy_as_newest(str(store.folder), 1)
+    assert copied > 2
+    assert store.look() == copied
+
+
+@pytest.mark.slow
 def test_an_emptied_folder_does_not_stop_the_service(store, caplog):
     store.push(1)
     store.look()
