@@ -57,6 +57,7 @@ def count_ships(extracts: dict[str, Any]) -> dict[str, Any]:
         features[SHIP_SIZE] = np.array([median_size(areas_px).encode()])
     predictions = extracts[tfma.PREDICTIONS_KEY]
     # With a baseline, TFMA keeps the predictions by model.
+    numbers: dict[str, Any]
     if CLASSIFIER in predictions:
         numbers = _numbers_by_head(predictions, rows)
     else:

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from components.evaluation.names import SHIP_SIZES
 from components.evaluation.ships import ImageShips
 
-_SIZES = range(len(SHIP_SIZES))
 _ORDER = (
     "images", "dice", "tp_px", "fp_px", "fn_px", "f2", "false_alarms",
     *(f"{kind}_{size}" for kind in ("labelled", "found", "ship_dice") for size in SHIP_SIZES),
@@ -25,12 +24,12 @@ def mask_numbers(pixels: NDArray[np.float32], ships: ImageShips | None) -> NDArr
         pixels: float32 [3], pixels tp, fp, fn of the hard mask.
         ships: what was found of its ships; None, of a model that tells no mask, leaves NaN.
     """
-    counts = [float(count) for count in pixels]
-    unknown = np.full(len(SHIP_SIZES), np.nan)
-    of_ships = [np.nan, np.nan, unknown, unknown, unknown] if ships is None else [
-        ships.f2, ships.false_alarms, ships.labelled, ships.found, ships.dice
-    ]  # fmt: skip
-    return np.hstack([1.0, dice(*counts), *counts, *of_ships])
+    numbers = np.full(len(PLACE), np.nan)
+    tp, fp, fn = (float(count) for count in pixels)
+    numbers[:5] = 1.0, dice(tp, fp, fn), tp, fp, fn
+    if ships is not None:
+        numbers[5:] = np.hstack([ships.f2, ships.false_alarms, ships.labelled, ships.found, ships.dice])
+    return numbers
 
 
 def dice(tp: float, fp: float, fn: float) -> float:

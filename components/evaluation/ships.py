@@ -113,7 +113,8 @@ def compare_ships(mask: NDArray[np.uint8], ships: Sequence[Runs]) -> ImageShips:
 def _pixels(ship: Runs) -> NDArray[np.int64]:
     """Column-major indices of a ship's pixels: int64 [area]."""
     before = np.cumsum(ship.lengths) - ship.lengths
-    return np.repeat(ship.starts - before, ship.lengths) + np.arange(ship.area_px)
+    pixels: NDArray[np.int64] = np.repeat(ship.starts - before, ship.lengths) + np.arange(ship.area_px)
+    return pixels
 
 
 def _dice_of_ship(mask: NDArray[np.uint8], labels: NDArray[np.int32], number: int) -> float:
