@@ -18,7 +18,7 @@ from pipeline.console import ProgressDisplay
 from pipeline.overlays import write_overlays
 from pipeline.root import Root
 from pipeline.runs import Run, list_runs
-from pipeline.tables import dice_table, verdict_table
+from pipeline.tables import dice_table, ships_table, verdict_table
 
 _MARGIN = "  "
 # The page has them all.
@@ -56,7 +56,9 @@ def show_results(root: Root, run_id: str, console: Console) -> None:
     run = _run(root, run_id)
     evaluation = _uri(run, "ShipEvaluator", "evaluation")
     console.print()
-    console.print(dice_table(read_evaluation(evaluation)))
+    measured = read_evaluation(evaluation)
+    console.print(dice_table(measured))
+    console.print(ships_table(measured))
     verdict = from_verdict_json(Path(evaluation, VERDICT_FILE).read_bytes())
     console.print(verdict_table(verdict))
     console.print(_decision(run, verdict), highlight=False, soft_wrap=True)

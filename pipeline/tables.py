@@ -1,4 +1,4 @@
-"""Tables for the terminal: dice by slice, runs."""
+"""Tables for the terminal: dice by slice, ships by size, rules, runs."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,23 +11,34 @@ from components.approval_gate.decision import decisive
 from components.evaluation.names import (
     CASCADE,
     DICE,
+    F2,
+    FOUND_OF,
     HEADLINE_AUC,
     HEADLINE_DICE,
     HEADLINE_DICE_SHIPS,
     PIXEL_DICE,
+    RECALL_OF,
     SEGMENTER,
+    SHIP_DICE_OF,
+    SHIP_RECALL,
+    SHIP_SIZE,
+    SHIP_SIZES,
+    SHIPS_OF,
 )
 from components.evaluation.slices import Evaluation, Figure, Slice
 from components.evaluation.verdict import Verdict
 from components.examples import HAS_SHIP, SHIP_GROUP
 from pipeline.runs import Run
 
+# An interval this much off the middle is told as one that is not.
+_SYMMETRIC = 0.005
+
 
 def dice_table(evaluation: Evaluation) -> Table:
     """Dice of the candidate by slice, with intervals and, if there is one, the baseline beside it."""
     table = Table(title="Dice on the test splits (mean over images ± 95 % interval)", title_justify="left")
     table.add_column("slice")
-    for column in ("images", "dice", "segmenter alone", "pixel dice"):
+    for column in ("images", "dice", "segmenter\nalone", "pixel\ndice", "F2"):
         table.add_column(column, justify="right")
     baselines = {tuple(part.features.items()): part for part in evaluation.baseline}
     if baselines:
@@ -39,6 +50,7 @@ def dice_table(evaluation: Evaluation) -> Table:
             _interval(part.figures.get((CASCADE, DICE))),
             _number(part.value(SEGMENTER, DICE)),
             _number(part.value(CASCADE, PIXEL_DICE)),
+            _number(part.value(CASCADE, F2)),
         ]
         if baselines:
             other = baselines.get(tuple(part.features.items()))
@@ -46,6 +58,34 @@ def dice_table(evaluation: Evaluation) -> Table:
         table.add_row(
             *row, end_section=set(part.features) <= {HAS_SHIP} and bool(part.features.get(HAS_SHIP))
         )
+    return table
+
+
+def ships_table(evaluation: Evaluation) -> Table:
+    """Labelled ships of the test splits by class of their area, and how many the candidate found.
+
+    The baseline's recall stands beside, if there is one that counts ships.
+    """
+    table = Table(title="Ships found at IoU 0.5, by size (with 95 % interval)", title_justify="left")
+    table.add_column("size in px")
+    for column in ("ships", "found", "recall", "segmenter\nalone", "dice of\nships"):
+        table.add_column(column, justify="right")
+    overall, pushed = (
+        next((part for part in slices if part.matches({})), Slice({}))
+        for slices in (evaluation.candidate, evaluation.baseline)
+    )
+    if compared := pushed.value(CASCADE, SHIP_RECALL) is not None:
+        table.add_column("pushed", justify="right")
+    for size in SHIP_SIZES:
+        row = [
+            size,
+            _count(overall.value(CASCADE, SHIPS_OF[size])),
+            _count(overall.value(CASCADE, FOUND_OF[size])),
+            _interval(overall.figures.get((CASCADE, RECALL_OF[size]))),
+            _number(overall.value(SEGMENTER, RECALL_OF[size])),
+            _interval(overall.figures.get((CASCADE, SHIP_DICE_OF[size]))),
+        ]
+        table.add_row(*row, *([_number(pushed.value(CASCADE, RECALL_OF[size]))] if compared else []))
     return table
 
 
@@ -57,6 +97,8 @@ def slice_label(part: Slice) -> str:
             words.append("with ships" if value == "1" else "without ships")
         elif name == SHIP_GROUP:
             words.append("no ship" if value == "0" else f"{value} ships")
+        elif name == SHIP_SIZE:
+            words.append(f"ships of {value} px")
         else:
             words.append(f"{name} {value}")
     return ", ".join(words) or "all"
@@ -131,5 +173,11 @@ def _interval(figure: Figure | None) -> str:
         return ""
     if figure.lower is None or figure.upper is None:
         return f"{figure.value:.3f}"
-    # The intervals are symmetric, so one number says it.
-    return f"{figure.value:.3f} ±{(figure.upper - figure.lower) / 2:.2f}"
+    reach = (figure.upper - figure.lower) / 2
+    if abs(figure.upper - reach - figure.value) < _SYMMETRIC:
+        return f"{figure.value:.3f} ±{reach:.2f}"
+    return f"{figure.value:.3f} ({figure.lower:.2f}-{figure.upper:.2f})"
+
+
+def _count(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f}"

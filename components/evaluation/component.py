@@ -15,6 +15,7 @@ from components.code_digest import code_digest
 from components.evaluation.config import eval_config
 from components.evaluation.extractors import CUSTOM_EXTRACTORS, STAGE
 from components.evaluation.names import (
+    AUC,
     CASCADE,
     CLASSIFIER,
     DICE,
@@ -23,6 +24,7 @@ from components.evaluation.names import (
     HEADLINE_DICE_SHIPS,
     HEADLINE_IMAGES,
     HEADLINE_SEGMENTER_DICE_SHIPS,
+    IMAGES,
     SEGMENTER,
     VERDICT,
 )
@@ -92,8 +94,8 @@ def headline(slices: list[Slice]) -> dict[str, float]:
     for part in slices:
         if part.matches({}):
             figures[HEADLINE_DICE] = part.value(CASCADE, DICE)
-            figures[HEADLINE_AUC] = part.value(CLASSIFIER, "auc")
-            figures[HEADLINE_IMAGES] = part.value(CLASSIFIER, "example_count")
+            figures[HEADLINE_AUC] = part.value(CLASSIFIER, AUC)
+            figures[HEADLINE_IMAGES] = part.value(CLASSIFIER, IMAGES)
         elif part.matches({HAS_SHIP: "1"}):
             figures[HEADLINE_DICE_SHIPS] = part.value(CASCADE, DICE)
             figures[HEADLINE_SEGMENTER_DICE_SHIPS] = part.value(SEGMENTER, DICE)
@@ -144,7 +146,8 @@ class ShipEvaluator(base_beam_component.BaseBeamComponent):
                 eval_config=json_format.MessageToJson(config, sort_keys=True, indent=None),
                 rules=_RULES.dump_json(settings.rules).decode(),
                 example_splits=json_utils.dumps(splits),
-                code_digest=code_digest("components.evaluation.component"),
+                # TFMA finds the metrics by name, no import leads to them.
+                code_digest=code_digest("components.evaluation.component", "components.evaluation.metrics"),
                 evaluation=channel_utils.as_channel([standard_artifacts.ModelEvaluation()]),
             )
         )

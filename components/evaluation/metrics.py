@@ -1,144 +1,226 @@
-"""Dice as TFMA metrics: pure Beam combiners over the pixel counts that the detector computes in its graph.
+"""All metrics as TFMA metrics: Beam combiners over the few numbers of each image.
 
-The `evaluate` signature of the detector returns, per image and head, `[tp, fp, fn]` in pixels of the hard
-mask on the full-resolution image; nothing else of an image travels through Beam. Keras metrics are no
-choice here: TFMA cannot run those of Keras 3.
+One combiner a head adds up what all metrics of the head need, since sums are shared and slices are many.
+Keras metrics are no choice here: TFMA cannot run those of Keras 3.
+
+A metric with an interval comes with two more, `<metric>_lower` and `<metric>_upper`, its 95 % bounds. They
+cost nothing beside TFMA's resampling, which runs every metric 20 times more. NaN stands for an undefined one.
+
+| head | metric | of the images of a slice |
+|---|---|---|
+| segmenter, cascade | dice | mean of the hard dice |
+| | f2 | mean of the Airbus F2 score, see `ships.f2_score` |
+| | pixel_dice, pixel_iou, pixel_precision, pixel_recall | of summed pixel counts; large ships weigh more |
+| | ship_recall, ship_precision | share of ships found at IoU 0.5, of predicted components that are one |
+| | ship_recall_<size> | the same share of ships by class of area, with ships_<size>, ships_found_<size> |
+| | ship_dice_<size> | mean over these ships of the dice within 8 px of their bounding box |
+| classifier | auc | area under the ROC curve |
+| | precision, recall, accuracy | at the tuned threshold |
 """
 
-import math
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import apache_beam as beam
+import numpy as np
+from numpy.typing import NDArray
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-from components.evaluation.names import DICE, DICE_STANDARD_ERROR, PIXEL_DICE
+from components.evaluation.image_numbers import FOUND, LABELLED, PLACE, SHIP_DICE
+from components.evaluation.names import (
+    ACCURACY,
+    AUC,
+    DICE,
+    F2,
+    FOUND_OF,
+    LOWER,
+    PIXEL_DICE,
+    PIXEL_IOU,
+    PIXEL_PRECISION,
+    PIXEL_RECALL,
+    PRECISION,
+    RECALL,
+    RECALL_OF,
+    SHIP_DICE_OF,
+    SHIP_PRECISION,
+    SHIP_RECALL,
+    SHIP_SIZES,
+    SHIPS_OF,
+    UPPER,
+)
+from components.evaluation.ratios import Moments, Ratio, estimate
+from components.evaluation.roc import roc_auc
+from components.evaluation.slices import Figure
+
+_IMAGES = {PLACE["images"]: 1.0}
+_TP, _FP, _FN = PLACE["tp_px"], PLACE["fp_px"], PLACE["fn_px"]
+_ALL_FOUND = dict.fromkeys(FOUND, 1.0)
+
+MASK_RATIOS: Mapping[str, Ratio] = {
+    DICE: Ratio({PLACE["dice"]: 1.0}, _IMAGES),
+    F2: Ratio({PLACE["f2"]: 1.0}, _IMAGES),
+    PIXEL_DICE: Ratio({_TP: 2.0}, {_TP: 2.0, _FP: 1.0, _FN: 1.0}, without=1.0),
+    PIXEL_IOU: Ratio({_TP: 1.0}, {_TP: 1.0, _FP: 1.0, _FN: 1.0}, without=1.0),
+    PIXEL_PRECISION: Ratio({_TP: 1.0}, {_TP: 1.0, _FP: 1.0}),
+    PIXEL_RECALL: Ratio({_TP: 1.0}, {_TP: 1.0, _FN: 1.0}),
+    SHIP_PRECISION: Ratio(_ALL_FOUND, _ALL_FOUND | {PLACE["false_alarms"]: 1.0}, "wilson"),
+    SHIP_RECALL: Ratio(_ALL_FOUND, dict.fromkeys(LABELLED, 1.0), "wilson"),
+    **{
+        RECALL_OF[size]: Ratio({found: 1.0}, {labelled: 1.0}, "wilson")
+        for size, found, labelled in zip(SHIP_SIZES, FOUND, LABELLED, strict=True)
+    },
+    **{
+        SHIP_DICE_OF[size]: Ratio({dice: 1.0}, {labelled: 1.0})
+        for size, dice, labelled in zip(SHIP_SIZES, SHIP_DICE, LABELLED, strict=True)
+    },
+}
+MASK_COUNTS: Mapping[str, int] = {
+    **dict(zip(SHIPS_OF.values(), LABELLED, strict=True)),
+    **dict(zip(FOUND_OF.values(), FOUND, strict=True)),
+}
+# Numbers of an image: tp, fp, fn, tn of the classifier, one of them 1.
+_CLASSIFIER_NUMBERS = 4
+CLASSIFIER_RATIOS: Mapping[str, Ratio] = {
+    PRECISION: Ratio({0: 1.0}, {0: 1.0, 1: 1.0}, "wilson"),
+    RECALL: Ratio({0: 1.0}, {0: 1.0, 2: 1.0}, "wilson"),
+    ACCURACY: Ratio({0: 1.0, 3: 1.0}, {0: 1.0, 1: 1.0, 2: 1.0, 3: 1.0}, "wilson"),
+}
 
 
-class PixelSums(NamedTuple):
-    """What a slice adds up to: per-image dice and its square, pixels, and the number of images."""
+class _HeadCombiner(beam.CombineFn):
+    """What both combiners share: finding a head's numbers, and naming figures for TFMA."""
 
-    dice: float = 0.0
-    dice_squared: float = 0.0
-    tp: float = 0.0
-    fp: float = 0.0
-    fn: float = 0.0
-    images: float = 0.0
-
-    def plus(self, other: "PixelSums") -> "PixelSums":
-        """Sum of two disjoint sets of images."""
-        return PixelSums(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
-
-
-def dice(tp: float, fp: float, fn: float) -> float:
-    """Dice coefficient 2tp / (2tp + fp + fn), in 0-1; nothing there and nothing predicted counts as 1.
-
-    Dice, L. R. (1945), Measures of the Amount of Ecologic Association Between Species, Ecology 26(3).
-    """
-    covered = 2.0 * tp + fp + fn
-    return 1.0 if covered == 0 else 2.0 * tp / covered
-
-
-class _PixelCombiner(beam.CombineFn):
-    """Adds up the pixel counts of a slice and turns them into one figure."""
-
-    def __init__(self, key: metric_types.MetricKey, eval_config: Any) -> None:
-        self._key = key
+    def __init__(self, head: metric_types.MetricKey, eval_config: Any) -> None:
+        self._head = head
         self._eval_config = eval_config
 
-    def create_accumulator(self) -> PixelSums:
-        return PixelSums()
+    def create_accumulator(self) -> Any:
+        raise NotImplementedError
 
-    def add_input(self, sums: PixelSums, element: metric_types.StandardMetricInputs) -> PixelSums:
-        for _, counts, weight in metric_util.to_label_prediction_example_weight(
+    def extract_output(self, sums: Any) -> dict[metric_types.MetricKey, float]:
+        raise NotImplementedError
+
+    def _images(
+        self, element: metric_types.StandardMetricInputs
+    ) -> Iterable[tuple[bool, NDArray[np.float64]]]:
+        """Whether the image has ships, and the head's numbers of it."""
+        for label, numbers, _ in metric_util.to_label_prediction_example_weight(
             element,
             eval_config=self._eval_config,
-            model_name=self._key.model_name,
-            output_name=self._key.output_name,
+            model_name=self._head.model_name,
+            output_name=self._head.output_name,
             flatten=False,
             squeeze=False,
             allow_none=True,
         ):
-            images = float(weight.reshape(-1)[0])
-            tp, fp, fn = (float(count) for count in counts.reshape(-1))
-            one = dice(tp, fp, fn)
-            image = PixelSums(one, one**2, tp, fp, fn, 1.0)
-            sums = sums.plus(PixelSums(*(images * number for number in image)))
+            yield bool(label.reshape(-1)[0]), numbers.reshape(-1).astype(np.float64)
+
+    def _named(self, figures: Mapping[str, Figure | None]) -> dict[metric_types.MetricKey, float]:
+        numbers = {}
+        for name, figure in figures.items():
+            value = figure or Figure(np.nan)
+            numbers[self._head._replace(name=name)] = value.value
+            for suffix, bound in ((LOWER, value.lower), (UPPER, value.upper)):
+                numbers[self._head._replace(name=name + suffix)] = np.nan if bound is None else bound
+        return numbers
+
+
+class _MaskCombiner(_HeadCombiner):
+    """Adds up the numbers of a mask head."""
+
+    def create_accumulator(self) -> Moments:
+        return Moments.none(len(PLACE))
+
+    def add_input(self, sums: Moments, element: metric_types.StandardMetricInputs) -> Moments:
+        for _, numbers in self._images(element):
+            sums = sums.with_image(numbers)
         return sums
 
-    def merge_accumulators(self, accumulators: Iterable[PixelSums]) -> PixelSums:
-        merged = PixelSums()
+    def merge_accumulators(self, accumulators: Iterable[Moments]) -> Moments:
+        merged = self.create_accumulator()
         for sums in accumulators:
             merged = merged.plus(sums)
         return merged
 
-    def extract_output(self, sums: PixelSums) -> dict[metric_types.MetricKey, float]:
-        # A replicate of a small slice can be empty under resampling; NaN then fails any threshold.
-        return {self._key: self.figure(sums) if sums.images else float("nan")}
-
-    def figure(self, sums: PixelSums) -> float:
-        """The metric's value for a slice with at least one image."""
-        raise NotImplementedError
+    def extract_output(self, sums: Moments) -> dict[metric_types.MetricKey, float]:
+        counts = {
+            self._head._replace(name=name): float(sums.total[place]) for name, place in MASK_COUNTS.items()
+        }
+        return counts | self._named({name: estimate(ratio, sums) for name, ratio in MASK_RATIOS.items()})
 
 
-class _MeanDiceCombiner(_PixelCombiner):
-    def figure(self, sums: PixelSums) -> float:
-        return sums.dice / sums.images
+@dataclass
+class _Judgements:
+    """What the classifier said of the images of a slice: its rates, and each score for the exact AUC."""
+
+    rates: Moments = field(default_factory=lambda: Moments.none(_CLASSIFIER_NUMBERS))
+    scores: "array[float]" = field(default_factory=lambda: array("f"))
+    positive: bytearray = field(default_factory=bytearray)
 
 
-class _DiceErrorCombiner(_PixelCombiner):
-    def figure(self, sums: PixelSums) -> float:
-        if sums.images < 2:
-            return float("nan")
-        # The sum of squared deviations can fall below 0 by rounding, where all images score alike.
-        deviations = max(sums.dice_squared - sums.dice**2 / sums.images, 0.0)
-        return math.sqrt(deviations / (sums.images - 1) / sums.images)
+class _ClassifierCombiner(_HeadCombiner):
+    """Collects what the classifier said; 5 bytes an image."""
+
+    def create_accumulator(self) -> _Judgements:
+        return _Judgements()
+
+    def add_input(self, sums: _Judgements, element: metric_types.StandardMetricInputs) -> _Judgements:
+        for has_ship, (probability, *judged) in self._images(element):
+            # A baseline that was pushed before the signature told the judgement has none.
+            said = judged[0] > 0 if judged else np.nan
+            rates = [
+                has_ship * said,
+                (1 - has_ship) * said,
+                has_ship * (1 - said),
+                (1 - has_ship) * (1 - said),
+            ]
+            sums.rates = sums.rates.with_image(np.array(rates, np.float64))
+            sums.scores.append(probability)
+            sums.positive.append(has_ship)
+        return sums
+
+    def merge_accumulators(self, accumulators: Iterable[_Judgements]) -> _Judgements:
+        merged = self.create_accumulator()
+        for sums in accumulators:
+            merged.rates = merged.rates.plus(sums.rates)
+            merged.scores.extend(sums.scores)
+            merged.positive.extend(sums.positive)
+        return merged
+
+    def extract_output(self, sums: _Judgements) -> dict[metric_types.MetricKey, float]:
+        scores, positive = np.array(sums.scores, np.float32), np.frombuffer(bytes(sums.positive), np.bool_)
+        rates = {name: estimate(ratio, sums.rates) for name, ratio in CLASSIFIER_RATIOS.items()}
+        return self._named({AUC: roc_auc(scores, positive)} | rates)
 
 
-class _PixelDiceCombiner(_PixelCombiner):
-    def figure(self, sums: PixelSums) -> float:
-        return dice(sums.tp, sums.fp, sums.fn)
-
-
-def _computations_with(combiner: type[_PixelCombiner]) -> Any:
+def _computations_with(combiner: type[_HeadCombiner]) -> Any:
     # TFMA passes further keyword arguments (sub keys, class weights) only to functions that declare them.
     def computations(
         name: str, eval_config: Any = None, model_name: str = "", output_name: str = ""
     ) -> list[metric_types.MetricComputation]:
-        key = metric_types.MetricKey(name=name, model_name=model_name, output_name=output_name)
-        return [
-            metric_types.MetricComputation(
-                keys=[key], preprocessors=None, combiner=combiner(key, eval_config)
-            )
-        ]
+        head = metric_types.MetricKey(name=name, model_name=model_name, output_name=output_name)
+        made = combiner(head, eval_config)
+        keys = list(made.extract_output(made.create_accumulator()))
+        return [metric_types.MetricComputation(keys=keys, preprocessors=None, combiner=made)]
 
     return metric_util.merge_per_key_computations(computations)
 
 
-class MeanDice(metric_types.Metric):
-    """Mean over images of the hard dice, in 0-1."""
+class MaskMetrics(metric_types.Metric):
+    """Metrics of a mask head, see the table above."""
 
-    def __init__(self, name: str = DICE) -> None:
-        super().__init__(_computations_with(_MeanDiceCombiner), name=name)
-
-
-class DiceStandardError(metric_types.Metric):
-    """Standard error of MeanDice over the images of a slice: s / sqrt(n), s with n - 1; NaN for one image.
-
-    Its 95 % interval costs nothing beside TFMA's resampling, which runs every metric 20 times more.
-    """
-
-    def __init__(self, name: str = DICE_STANDARD_ERROR) -> None:
-        super().__init__(_computations_with(_DiceErrorCombiner), name=name)
+    def __init__(self, name: str = "masks") -> None:
+        super().__init__(_computations_with(_MaskCombiner), name=name)
 
 
-class PixelDice(metric_types.Metric):
-    """Dice of the summed pixel counts of all images, in 0-1; large ships weigh more than in MeanDice."""
+class ClassifierMetrics(metric_types.Metric):
+    """Metrics of the classifier's head, see the table above."""
 
-    def __init__(self, name: str = PIXEL_DICE) -> None:
-        super().__init__(_computations_with(_PixelDiceCombiner), name=name)
+    def __init__(self, name: str = "judgements") -> None:
+        super().__init__(_computations_with(_ClassifierCombiner), name=name)
 
 
-metric_types.register_metric(MeanDice)
-metric_types.register_metric(DiceStandardError)
-metric_types.register_metric(PixelDice)
+metric_types.register_metric(MaskMetrics)
+metric_types.register_metric(ClassifierMetrics)

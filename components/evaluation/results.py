@@ -5,12 +5,12 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 
-from components.evaluation.names import BASELINE, CANDIDATE, DICE, DICE_STANDARD_ERROR
+from components.evaluation.names import BASELINE, CANDIDATE, LOWER, SHIP_SIZE, SHIP_SIZES, UPPER
 from components.evaluation.slices import Evaluation, Figure, Slice
 from components.examples import HAS_SHIP, SHIP_GROUP, SHIP_GROUPS
 
-# 95 % of a normal distribution lie within so many standard deviations.
-_NORMAL_95 = 1.96
+# The features of a slice whose values have an order of their own.
+_VALUES = {SHIP_GROUP: SHIP_GROUPS, SHIP_SIZE: SHIP_SIZES}
 
 
 def read_evaluation(uri: str) -> Evaluation:
@@ -31,17 +31,18 @@ def read_evaluation(uri: str) -> Evaluation:
                 part.figures[item.key.output_name, item.key.name] = figure
     for parts in slices.values():
         for part in parts.values():
-            _add_dice_intervals(part)
+            _join_bounds(part)
     return Evaluation(*(sorted(slices[name].values(), key=_reading_order) for name in (CANDIDATE, BASELINE)))
 
 
-def _add_dice_intervals(part: Slice) -> None:
-    """Give each dice without an interval of TFMA's resampling that of its standard error."""
-    for (head, metric), figure in list(part.figures.items()):
-        error = part.value(head, DICE_STANDARD_ERROR)
-        if metric == DICE and figure.lower is None and error is not None:
-            reach = _NORMAL_95 * error
-            part.figures[head, metric] = Figure(figure.value, figure.value - reach, figure.value + reach)
+def _join_bounds(part: Slice) -> None:
+    """Give each metric that TFMA did not resample the bounds that travelled beside it, and drop these."""
+    for head, metric in list(part.figures):
+        lower = part.figures.pop((head, metric + LOWER), None)
+        upper = part.figures.pop((head, metric + UPPER), None)
+        figure = part.figures.get((head, metric))
+        if figure and lower and upper and figure.lower is None:
+            part.figures[head, metric] = Figure(figure.value, lower.value, upper.value)
 
 
 def _feature_text(key: Any) -> str:
@@ -71,11 +72,11 @@ def _number(value: Any) -> float | None:
 
 
 def _reading_order(part: Slice) -> tuple[object, ...]:
-    known = [(), (HAS_SHIP,), (SHIP_GROUP,)]
+    known = [(), (HAS_SHIP,), (SHIP_GROUP,), (SHIP_SIZE,)]
     columns = tuple(sorted(part.features))
     rank = known.index(columns) if columns in known else len(known)
-    groups = [
-        SHIP_GROUPS.index(value) if name == SHIP_GROUP and value in SHIP_GROUPS else 0
+    places = [
+        _VALUES[name].index(value) if value in _VALUES.get(name, ()) else 0
         for name, value in sorted(part.features.items())
     ]
-    return rank, columns, groups, sorted(part.features.values())
+    return rank, columns, places, sorted(part.features.values())

@@ -63,8 +63,13 @@ class EvaluationSettings(BaseModel):
     confidence_intervals: Literal["none", "jackknife", "bootstrap"] = Field(
         "none",
         description="Resampling by which TFMA gives every metric a 95 % interval; it takes a minute or more. "
-        "With none, dice still has the interval of its standard error.",
+        "With none, all metrics have the interval of a formula.",
     )
     slice_columns: tuple[str, ...] | None = Field(
         None, description="Columns of scenes.csv by which the metrics are sliced; null: all further ones."
+    )
+    crosses: tuple[tuple[str, ...], ...] | None = Field(
+        None,
+        description="Further slices, each by several of has_ship, ship_group, ship_size and the columns of "
+        "scenes.csv, such as [[Source, has_ship]]; null: each column of slice_columns with has_ship.",
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from components.evaluation.names import CLASSIFIER
+from components.evaluation.names import CLASSIFIER, IMAGES
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Slice:
     @property
     def images(self) -> int:
         """Number of test images in the slice."""
-        return int(self.value(CLASSIFIER, "example_count") or 0)
+        return int(self.value(CLASSIFIER, IMAGES) or 0)
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ _SHIP_PROBABILITY = tf.TensorSpec([], tf.float32)
 _ENCODED_PIXELS = tf.TensorSpec([], tf.string)
 _SHIP_PIXELS = tf.TensorSpec([], tf.int64)
 _MASK_PNG = tf.TensorSpec([], tf.string)
-_CLASSIFIER = tf.TensorSpec([1], tf.float32)
+_CLASSIFIER = tf.TensorSpec([2], tf.float32)
 _COUNTS = tf.TensorSpec([3], tf.float32)
+_IMAGE_SIZE = tf.TensorSpec([2], tf.int32)
 
 
 def signatures(detector: ShipDetector) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
@@ -37,9 +38,11 @@ def signatures(detector: ShipDetector) -> dict[str, Callable[..., dict[str, tf.T
         image's size, 255 on ships.
 
         `evaluate(examples: string [N])`, serialized raw tf.Examples with features `image` and
-        `encoded_pixels` -> `classifier` float32 [N, 1], ship probability; `segmenter` float32 [N, 3], pixels
-        tp, fp, fn of the hard mask against the union of the labels, whatever the classifier says; `cascade`
-        float32 [N, 3], the same of the mask that serving gives.
+        `encoded_pixels` -> `classifier` float32 [N, 2], ship probability and 1 if it reaches the threshold;
+        `segmenter` float32 [N, 3], pixels tp, fp, fn of the hard mask against the union of the labels,
+        whatever the classifier says; `cascade` float32 [N, 3], the same of the mask that serving gives;
+        `segmenter_mask` and `cascade_mask` string [N], run-length strings of the two masks; `image_size`
+        int32 [N, 2], height and width in px.
 
         All raise tf.errors.InvalidArgumentError for the whole request if one image cannot be decoded.
     """
@@ -57,12 +60,19 @@ def signatures(detector: ShipDetector) -> dict[str, Callable[..., dict[str, tf.T
     def evaluate_one(example: tf.Tensor) -> dict[str, tf.Tensor]:
         image, truth = labelled_image(detector, example)
         probability, probabilities = detector.look(image)
-        counts = _confusion(detector.hard_mask(probabilities), truth)
+        mask = detector.hard_mask(probabilities)
+        counts = _confusion(mask, truth)
         silenced = _confusion(tf.zeros_like(truth), truth)
+        runs = rle_graph.encode(mask)
+        passes = detector.lets_through(probability)
+        judged = tf.cast(probability >= detector.classifier_threshold, tf.float32)
         return {
-            "classifier": probability[tf.newaxis],
+            "classifier": tf.stack([probability, judged]),
             "segmenter": counts,
-            "cascade": tf.where(detector.lets_through(probability), counts, silenced),
+            "cascade": tf.where(passes, counts, silenced),
+            "segmenter_mask": runs,
+            "cascade_mask": tf.where(passes, runs, ""),
+            "image_size": tf.shape(mask),
         }
 
     answer = {
@@ -70,7 +80,14 @@ def signatures(detector: ShipDetector) -> dict[str, Callable[..., dict[str, tf.T
         "encoded_pixels": _ENCODED_PIXELS,
         "ship_pixels": _SHIP_PIXELS,
     }
-    heads = {"classifier": _CLASSIFIER, "segmenter": _COUNTS, "cascade": _COUNTS}
+    heads = {
+        "classifier": _CLASSIFIER,
+        "segmenter": _COUNTS,
+        "cascade": _COUNTS,
+        "segmenter_mask": _ENCODED_PIXELS,
+        "cascade_mask": _ENCODED_PIXELS,
+        "image_size": _IMAGE_SIZE,
+    }
     return {
         SERVING: _one_by_one(serve_one, images, answer),
         MASK: _one_by_one(mask_one, images, answer | {"mask_png": _MASK_PNG}),

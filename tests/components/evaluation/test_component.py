@@ -14,14 +14,12 @@ from told import told_progress
 from components.errors import SettingsError
 from components.evaluation.component import Executor, ShipEvaluator
 from components.evaluation.config import eval_config
-from components.evaluation.metrics import dice
+from components.evaluation.image_numbers import dice
 from components.evaluation.names import (
     CASCADE,
     CLASSIFIER,
-    DICE_STANDARD_ERROR,
     HEADLINE_DICE,
     HEADLINE_DICE_SHIPS,
-    JUDGED_METRICS,
     SEGMENTER,
     VERDICT,
 )
@@ -58,7 +56,12 @@ class _Counts(tf.Module):
         row = tf.io.parse_example(examples, {"counts": tf.io.FixedLenFeature([5], tf.float32)})["counts"]
         lost = self.missed * row[:, 0]
         counts = tf.stack([row[:, 0] - lost, row[:, 1], row[:, 2] + lost], axis=1)
-        return {CLASSIFIER: row[:, 4:5], SEGMENTER: counts, CASCADE: counts}
+        judged = tf.cast(row[:, 4:5] >= 0.5, tf.float32)
+        return {
+            CLASSIFIER: tf.concat([row[:, 4:5], judged], axis=1),
+            SEGMENTER: counts,
+            CASCADE: counts,
+        }
 
 
 def _save(folder, missed):
@@ -150,17 +153,9 @@ def test_dice_equals_numpy_on_every_slice(first, features, kept):
 def test_the_classifier_is_judged_against_ship_or_no_ship(first):
     overall = first[2].candidate[0]
     # Of the 4 x 3 pairs of a ship and an empty image, 10 are ranked rightly.
-    assert overall.value(CLASSIFIER, "auc") == pytest.approx(10 / 12, abs=0.01)
+    assert overall.value(CLASSIFIER, "auc") == pytest.approx(10 / 12)
     assert overall.value(CLASSIFIER, "recall") == pytest.approx(3 / 4)
     assert overall.value(CLASSIFIER, "precision") == pytest.approx(3 / 4)
-
-
-def test_the_interval_of_dice_is_that_of_its_standard_error(first):
-    figure = first[2].candidate[0].figures[CASCADE, "dice"]
-    scores = [dice(*row[:3]) for row in IMAGES.astype(float)]
-    reach = 1.96 * np.std(scores, ddof=1) / np.sqrt(len(scores))
-    assert figure.lower == pytest.approx(np.mean(scores) - reach, abs=1e-6)
-    assert figure.upper == pytest.approx(np.mean(scores) + reach, abs=1e-6)
 
 
 def test_a_slice_of_one_image_has_no_interval(first):
@@ -197,14 +192,6 @@ def test_a_first_model_over_its_bound_passes_and_has_a_headline(first):
     assert evaluation.get_float_custom_property(HEADLINE_DICE) == pytest.approx(
         _numpy_dice(IMAGES.astype(float))[0]
     )
-
-
-def test_rules_know_every_metric_in_0_1_that_is_measured(first):
-    measured = {key for part in first[2].candidate for key in part.figures}
-    others = {"example_count", DICE_STANDARD_ERROR}
-    assert {(head, metric) for head, metrics in JUDGED_METRICS.items() for metric in metrics} == {
-        (head, metric) for head, metric in measured if metric not in others
-    }
 
 
 @pytest.mark.parametrize(("missed", "state"), [(0.0, "passed"), (0.3, "failed")])

@@ -188,9 +188,12 @@ def test_evaluate_counts_what_numpy_counts(model: Any) -> None:
         for name, value in model.signatures["evaluate"](examples=tf.constant(batch)).items()
     }
     assert {name: value.shape for name, value in heads.items()} == {
-        "classifier": (4, 1),
+        "classifier": (4, 2),
         "segmenter": (4, 3),
         "cascade": (4, 3),
+        "segmenter_mask": (4,),
+        "cascade_mask": (4,),
+        "image_size": (4, 2),
     }
     for index, (image, masks) in enumerate(zip(images, labels, strict=True)):
         truth = np.any(masks, 0) if masks else np.zeros(image.shape[:2], bool)
@@ -198,6 +201,9 @@ def test_evaluate_counts_what_numpy_counts(model: Any) -> None:
         counts = [(mask & truth).sum(), (mask & ~truth).sum(), (~mask & truth).sum()]
         np.testing.assert_array_equal(heads["segmenter"][index], counts)
         np.testing.assert_array_equal(heads["cascade"][index], counts)
+        assert heads["segmenter_mask"][index] == heads["cascade_mask"][index] == rle.encode(mask).encode()
+        assert heads["image_size"][index].tolist() == list(mask.shape)
+        assert heads["classifier"][index, 1] == (heads["classifier"][index, 0] >= 0.5)
 
 
 def test_evaluate_shows_what_the_cascade_loses() -> None:
@@ -210,6 +216,9 @@ def test_evaluate_shows_what_the_cascade_loses() -> None:
     area = float(truth.sum())
     assert heads["segmenter"].numpy().tolist() == [[area, 0, 0]]
     assert heads["cascade"].numpy().tolist() == [[0, 0, area]]
+    assert heads["segmenter_mask"].numpy().tolist() == [rle.encode(truth).encode()]
+    assert heads["cascade_mask"].numpy().tolist() == [b""]
+    assert heads["classifier"].numpy()[0, 1] == 0
 
 
 def test_the_tuning_report_travels_with_the_saved_model(folder: str) -> None:

@@ -1,0 +1,78 @@
+"""Tables as a person sees them, at 100 columns."""
+
+from io import StringIO
+
+from rich.console import Console
+from rich.table import Table
+
+from components.evaluation.names import (
+    CASCADE,
+    CLASSIFIER,
+    DICE,
+    F2,
+    FOUND_OF,
+    IMAGES,
+    PIXEL_DICE,
+    RECALL_OF,
+    SEGMENTER,
+    SHIP_DICE_OF,
+    SHIP_RECALL,
+    SHIPS_OF,
+)
+from components.evaluation.slices import Evaluation, Figure, Slice
+from pipeline.tables import dice_table, ships_table
+
+FIGURES = {
+    (CASCADE, DICE): Figure(0.8123, 0.7623, 0.8623),
+    (SEGMENTER, DICE): Figure(0.7),
+    (CASCADE, PIXEL_DICE): Figure(0.9),
+    (CASCADE, F2): Figure(0.654),
+    (CASCADE, SHIP_RECALL): Figure(0.6),
+    (CASCADE, SHIPS_OF["0-60"]): Figure(0),
+    (CASCADE, FOUND_OF["0-60"]): Figure(0),
+    (CASCADE, SHIPS_OF["60-150"]): Figure(12),
+    (CASCADE, FOUND_OF["60-150"]): Figure(11),
+    (CASCADE, RECALL_OF["60-150"]): Figure(11 / 12, 0.646, 0.985),
+    (CASCADE, SHIP_DICE_OF["60-150"]): Figure(0.75, 0.65, 0.85),
+    (CLASSIFIER, IMAGES): Figure(34),
+}
+LONGEST = {"Source": "sen2ships", "has_ship": "0"}
+
+
+def shown(table: Table) -> list[str]:
+    console = Console(file=StringIO(), width=100)
+    console.print(table)
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined, no-any-return]
+
+
+def cells(table: Table, first: str) -> list[str]:
+    return next(row for line in shown(table) if (row := line.replace("│", " ").split()) and row[0] == first)
+
+
+def evaluation(with_baseline: bool) -> Evaluation:
+    slices = [Slice({}, FIGURES), Slice(LONGEST, FIGURES), Slice({"ship_size": "60-150"}, FIGURES)]
+    return Evaluation(slices, slices if with_baseline else [])
+
+
+def test_no_row_of_the_dice_table_wraps_at_100_columns() -> None:
+    table = dice_table(evaluation(with_baseline=True))
+    assert cells(table, "all") == ["all", "34", "0.812", "±0.05", "0.700", "0.900", "0.654", "0.812"]
+    assert any(
+        "Source sen2ships, without ships" in line and line.count("0.812") == 2 for line in shown(table)
+    )
+    assert any("ships of 60-150 px" in line for line in shown(table))
+
+
+def test_ships_are_told_by_size_with_what_was_found() -> None:
+    told = cells(ships_table(evaluation(with_baseline=True)), "60-150")
+    # An interval that is not symmetric is told by its ends.
+    assert told == ["60-150", "12", "11", "0.917", "(0.65-0.98)", "0.750", "±0.10", "0.917"]
+
+
+def test_a_size_without_ships_has_no_recall() -> None:
+    assert cells(ships_table(evaluation(with_baseline=False)), "0-60") == ["0-60", "0", "0"]
+
+
+def test_an_evaluation_without_images_is_a_table_without_numbers() -> None:
+    assert cells(ships_table(Evaluation([], [])), "0-60") == ["0-60"]
+    assert shown(dice_table(Evaluation([], [])))
