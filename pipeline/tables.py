@@ -1,6 +1,7 @@
 """Tables for the terminal: dice by slice, ships by size, rules, runs."""
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 from rich import box
 from rich.markup import escape
@@ -43,7 +44,8 @@ def dice_table(evaluation: Evaluation) -> Table:
     baselines = {tuple(part.features.items()): part for part in evaluation.baseline}
     if baselines:
         table.add_column("pushed", justify="right")
-    for part in evaluation.candidate:
+    kinds = [part.features for part in evaluation.candidate[1:]]
+    for part, following in zip_longest(evaluation.candidate, kinds):
         row = [
             slice_label(part),
             str(part.images),
@@ -55,9 +57,7 @@ def dice_table(evaluation: Evaluation) -> Table:
         if baselines:
             other = baselines.get(tuple(part.features.items()))
             row.append(_number(other.value(CASCADE, DICE) if other else None))
-        table.add_row(
-            *row, end_section=set(part.features) <= {HAS_SHIP} and bool(part.features.get(HAS_SHIP))
-        )
+        table.add_row(*row, end_section=following is not None and part.features.keys() != following.keys())
     return table
 
 

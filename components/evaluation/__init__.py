@@ -1,1 +1,1 @@
-"""Evaluator: dice on the test splits in TFMA, by slice, against the latest pushed model."""
+"""Evaluator: masks, ships and classifier on the test splits in TFMA, by slice, beside the pushed model."""

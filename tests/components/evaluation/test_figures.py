@@ -134,7 +134,8 @@ def example(image: Scored) -> bytes:
     }
     record = tf.train.Example()
     for name, values in texts.items():
-        record.features.feature[name].bytes_list.value.extend(text.encode() for text in values)
+        listed = tf.train.BytesList(value=[text.encode() for text in values])
+        record.features.feature[name].CopyFrom(tf.train.Feature(bytes_list=listed))
     numbers = {
         "judged": [image.probability, image.probability >= THRESHOLD],
         SEGMENTER: pixels(truth, image.mask),
