@@ -46,6 +46,7 @@ def _screen(*arguments):
     )
 
 
+@pytest.mark.slow
 def test_flagged_images_are_listed_with_their_reasons(folder, tmp_path):
     result = _screen(
         "--images", folder / "images", "--manifest", folder / "manifest.csv", "-o", tmp_path / "flagged.csv"

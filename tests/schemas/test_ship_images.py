@@ -156,6 +156,7 @@ def test_further_columns_can_be_named(schema):
     assert "Source" not in tfdv.validate_statistics(statistics, extended).anomaly_info
 
 
+@pytest.mark.slow
 @needs_real_images
 def test_at_most_two_per_cent_of_the_real_tiles_are_refused(judge):
     folders = (SHARED / "ships" / "train_v2", SHARED / "unlabelled")

@@ -194,6 +194,7 @@ def test_a_first_model_over_its_bound_passes_and_has_a_headline(first):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("missed", "state"), [(0.0, "passed"), (0.3, "failed")])
 def test_a_model_worse_than_the_pushed_one_fails(tmp_path, missed, state):
     settings = _rules(min=0.1, max_drop=0.02)

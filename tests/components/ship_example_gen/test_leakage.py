@@ -124,6 +124,7 @@ def harbour() -> np.ndarray:
     return _demo_scenes()[0]
 
 
+@pytest.mark.slow
 def test_copies_and_broken_files(tmp_path, harbour):
     folder = Folder(tmp_path, [harbour[:TILE_PX, :TILE_PX]])
     (only,) = folder.scene_of

@@ -35,7 +35,10 @@ def _images(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (2, height, width, 3)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if "pretrained" in name else []) for name in NETWORKS],
+)
 def test_network_builds_trains_and_comes_back_from_its_file(name: str, tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
     network = NETWORKS[name]()
@@ -98,6 +101,7 @@ def test_encoder_taps_halve_the_resolution() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_encoder_statistics_stay_frozen_and_early_blocks_too() -> None:
     network = SEGMENTERS["pretrained"](SegmenterSettings())
     assert set_encoder_training(network, tuned=True)
