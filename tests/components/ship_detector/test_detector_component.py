@@ -19,6 +19,8 @@ from components.ship_detector.executor import Executor
 from components.ship_detector.settings import DetectorSettings
 from components.transform.settings import ContrastSettings
 
+pytestmark = pytest.mark.slow
+
 BOX = (20, 30, 12, 25)
 
 

@@ -18,6 +18,8 @@ from components.ship_example_gen.settings import IngestionSettings
 from components.tfrecords import read_records
 from pipeline.demo.scenes import render_scene
 
+pytestmark = pytest.mark.slow
+
 TILE_PX, STRIDE_PX = 768, 256
 REAL_SCENES = Path(__file__).resolve().parents[4] / "shared" / "data" / "scenes"
 # The calmest water there is: its tiles have only noise to be recognised by.
@@ -100,7 +102,7 @@ class Folder:
             return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("scenes", [_demo_scenes, pytest.param(_real_scenes, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scenes", [_demo_scenes, _real_scenes])
 def test_overlapping_tiles_never_straddle_roles(tmp_path, scenes):
     folder = Folder(tmp_path, scenes())
     folder.ingest(train_ratio=0.4, eval_ratio=0.3)
@@ -124,7 +126,6 @@ def harbour() -> np.ndarray:
     return _demo_scenes()[0]
 
 
-@pytest.mark.slow
 def test_copies_and_broken_files(tmp_path, harbour):
     folder = Folder(tmp_path, [harbour[:TILE_PX, :TILE_PX]])
     (only,) = folder.scene_of
@@ -154,7 +155,6 @@ def test_copies_and_broken_files(tmp_path, harbour):
     ]
 
 
-@pytest.mark.slow
 def test_scenes_of_the_table_that_overlap_get_one_role(tmp_path, harbour, caplog):
     other = np.random.default_rng(1).integers(0, 255, (TILE_PX, TILE_PX, 3), np.uint8)
     folder = Folder(tmp_path, [harbour, other])
@@ -173,7 +173,6 @@ def test_scenes_of_the_table_that_overlap_get_one_role(tmp_path, harbour, caplog
     assert "each of these 5 scenes" in caplog.text
 
 
-@pytest.mark.slow
 def test_nobody_looks_if_told_so(tmp_path, harbour):
     folder = Folder(tmp_path, [harbour[:TILE_PX, : TILE_PX + STRIDE_PX]])
     folder.ingest(find_overlaps=False)

@@ -16,6 +16,8 @@ from components.training import classifier, segmenter
 from components.training.losses import LOSSES
 from components.training.networks.registry import CLASSIFIERS, SEGMENTERS
 
+pytestmark = pytest.mark.slow
+
 SEGMENTER = {
     "architecture": "plain",
     "batch_norm": True,
@@ -62,7 +64,6 @@ def _history(fn_args: FnArgs) -> list[dict[str, Any]]:
     return json.loads((Path(fn_args.serving_model_dir) / "history.json").read_text())["epochs"]
 
 
-@pytest.mark.slow
 def test_segmenter_learns_an_easy_sea(tmp_path: Path) -> None:
     fn_args = _fn_args(tmp_path, SEGMENTER)
     with told_progress() as told:
@@ -87,7 +88,6 @@ def test_segmenter_learns_an_easy_sea(tmp_path: Path) -> None:
     assert logits[mask > 0].mean() > logits[mask == 0].mean()
 
 
-@pytest.mark.slow
 def test_classifier_learns_an_easy_sea(tmp_path: Path) -> None:
     fn_args = _fn_args(tmp_path, CLASSIFIER)
     classifier.run_fn(fn_args)
@@ -97,7 +97,6 @@ def test_classifier_learns_an_easy_sea(tmp_path: Path) -> None:
     assert (Path(fn_args.serving_model_dir) / "model.keras").exists()
 
 
-@pytest.mark.slow
 def test_encoder_thaws_after_its_frozen_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     networks = []
 
@@ -120,7 +119,6 @@ def test_encoder_thaws_after_its_frozen_steps(tmp_path: Path, monkeypatch: pytes
     assert moved < 3e-4
 
 
-@pytest.mark.slow
 def test_training_stops_when_patience_or_time_runs_out(tmp_path: Path, one_convolution: None) -> None:
     # With a rate of almost nothing no epoch is better than the first by more than noise.
     frozen = {**CLASSIFIER, "learning_rate": 1e-12, "augment": False, "patience": 1, "steps_per_epoch": 1}

@@ -12,6 +12,8 @@ from components.errors import InputError
 from pipeline.serving.command import check_store
 from pipeline.serving.options import Limits
 
+pytestmark = pytest.mark.slow
+
 SMALL = encoded(scene(40, 40))
 LARGE = encoded(scene(1400, 1400))
 

@@ -16,6 +16,8 @@ from pipeline.serving.sample import sea_with_ships
 from pipeline.serving.store import find_versions
 from pipeline.serving.versions import Versions
 
+pytestmark = pytest.mark.slow
+
 
 class Store:
     """A folder of versions that changes, and who watches it."""
@@ -95,7 +97,6 @@ def test_versions_are_numbers_and_other_names_are_passed_over(tmp_path):
     assert [stored.number for stored in find_versions(tmp_path)] == [10, 9]
 
 
-@pytest.mark.slow
 def test_when_the_newest_disappears_the_one_before_serves_again(store):
     store.push(1)
     store.look()
@@ -107,7 +108,6 @@ def test_when_the_newest_disappears_the_one_before_serves_again(store):
     store.wait_for(2, "END")
 
 
-@pytest.mark.slow
 def test_what_ships_rollback_writes_is_served(store):
     from components.baseline.model_store import copy_as_newest
 
@@ -119,7 +119,6 @@ def test_what_ships_rollback_writes_is_served(store):
     assert store.look() == copied
 
 
-@pytest.mark.slow
 def test_an_emptied_folder_does_not_stop_the_service(store, caplog):
     store.push(1)
     store.look()
@@ -213,7 +212,6 @@ def test_a_broken_version_is_told_in_its_status_and_counted(store):
     assert b'load_failures_total{model="ships"} 1.0' in store.metrics.text()
 
 
-@pytest.mark.slow
 def test_the_watcher_sees_new_versions_and_survives_trouble(store, monkeypatch, caplog):
     trouble = threading.Event()
 
@@ -234,7 +232,6 @@ def test_the_watcher_sees_new_versions_and_survives_trouble(store, monkeypatch, 
     assert "trying again" in caplog.text
 
 
-@pytest.mark.slow
 def test_requests_are_answered_while_versions_come_and_go(store):
     store.push(1)
     store.look()
