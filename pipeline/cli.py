@@ -109,6 +109,35 @@ def demo_command(
     run_demo(scenes, load_settings(profile, overrides), Root(root), _console(), verbose)
 
 
+@app.command("experiment")
+def experiment_command(
+    *,
+    experiment: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXPERIMENT",
+            help="YAML file of variants, or `report-story` or `smoke` (docs/experiments.md).",
+        ),
+    ],
+    images: ImagesOption,
+    labels: LabelsOption,
+    root: RootOption,
+    scenes: ScenesOption = "",
+    verbose: VerboseOption = False,
+) -> None:
+    """Run the pipeline under several settings, and put what comes out into one table and one plot.
+
+    Nothing is pushed. What the variants share comes from the cache, a variant that fails does not stop the
+    others, and the same command again goes on where the last one ended.
+    """
+    from pipeline.experiment.command import run_experiment  # noqa: PLC0415
+    from pipeline.experiment.plan import read_plan  # noqa: PLC0415
+    from pipeline.run_command import Inputs  # noqa: PLC0415
+
+    plan = read_plan(experiment)
+    run_experiment(Inputs(images, labels, scenes), plan, Root(root), _console(), verbose=verbose)
+
+
 @app.command("scenes")
 def scenes_command(
     *,

@@ -20,6 +20,7 @@ from components.ship_sampler.component import ShipSampler
 from components.training.settings import ScheduleSettings
 from pipeline.names import PIPELINE_NAME
 from pipeline.settings import Settings
+from pipeline.stages import Extent
 
 _TRAINED_SPLITS = [split for split in SPLITS if split.startswith("train")]
 _EVAL_SPLITS = [split for split in SPLITS if split.startswith("eval")]
@@ -54,7 +55,7 @@ def create_pipeline(
     schema_file: str,
     decisions_file: str = "",
     approvals_file: str = "",
-    data_only: bool = False,
+    until: Extent = "push",
     metadata_connection_config: metadata.ConnectionConfigType | None = None,
     beam_pipeline_args: list[str] | None = None,
 ) -> pipeline.Pipeline:
@@ -70,7 +71,8 @@ def create_pipeline(
             its content.
         approvals_file: who approved which model, "" for none; its path must change with its content where
             the ApprovalGate is cached.
-        data_only: end with the verdict about the data set; nothing is trained.
+        until: where to end: "data" with the verdict about the data set, before anything is trained;
+            "evaluation" before the rules' verdict leads to anything; "push" in the model store.
         metadata_connection_config: ML Metadata; None on platforms that bring their own.
         beam_pipeline_args: where the Beam stages run.
     """
@@ -114,7 +116,7 @@ def create_pipeline(
     )
     gate = DataGate(report=report.outputs["report"])
     data_stages = [example_gen, schema, statistics, validator, screener, report, gate]
-    if data_only:
+    if until == "data":
         return assembled(data_stages)
     clean = screener.outputs["examples"]
     sampler = ShipSampler(examples=clean, settings=settings.sampling)
@@ -155,6 +157,17 @@ def create_pipeline(
         columns=source.columns,
         settings=settings.evaluation,
     )
+    trained = [
+        sampler,
+        transform,
+        *([classifier] if classifier else []),
+        segmenter,
+        detector,
+        baseline,
+        evaluator,
+    ]
+    if until == "evaluation":
+        return assembled([*data_stages, *trained])
     approval = ApprovalGate(
         model=candidate,
         evaluation=evaluator.outputs["evaluation"],
@@ -169,19 +182,7 @@ def create_pipeline(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=model_store)
         ),
     )
-    stages = [
-        *data_stages,
-        sampler,
-        transform,
-        classifier,
-        segmenter,
-        detector,
-        baseline,
-        evaluator,
-        approval,
-        pusher,
-    ]
-    return assembled([stage for stage in stages if stage is not None])
+    return assembled([*data_stages, *trained, approval, pusher])
 
 
 def _trainer(name: str, examples: tfx.dsl.Channel, settings: ScheduleSettings) -> tfx.components.Trainer:

@@ -23,7 +23,7 @@ from components.image_screener.settings import ScreeningSettings
 from pipeline.dag import DataSource, create_pipeline
 from pipeline.root import Root
 from pipeline.settings import Settings
-from pipeline.stages import StageEvent, tell
+from pipeline.stages import Extent, StageEvent, tell
 from schemas import SHIP_IMAGES, with_columns
 
 # Named in full, since plain DirectRunner of newer Beam releases tries to download the Prism binary.
@@ -47,9 +47,12 @@ def run_locally(dag: tfx.dsl.Pipeline, run_id: str) -> None:
 
 
 def local_pipeline(
-    source: DataSource, settings: Settings, root: Root, data_only: bool = False
+    source: DataSource, settings: Settings, root: Root, until: Extent = "push"
 ) -> tfx.dsl.Pipeline:
-    """The pipeline with its artifacts, metadata and model store under a local root."""
+    """The pipeline with its artifacts, metadata and model store under a local root.
+
+    One that ends with the evaluation has no baseline: what it measures must not depend on what others pushed.
+    """
     located = Root(root.path.resolve())
     schema = _schema_text(settings.screening, source.columns)
     decisions = located.decisions.read_bytes() if located.decisions.exists() else b""
@@ -60,7 +63,7 @@ def local_pipeline(
         source,
         settings,
         root=str(located.artifacts),
-        model_store=str(located.model_store),
+        model_store=str(located.no_models if until == "evaluation" else located.model_store),
         schema_file=str(_by_content(located.path / "schemas", SHIP_IMAGES.name, schema.encode())),
         decisions_file=str(_by_content(located.path / "decisions", "decisions.csv", decisions))
         if decisions
@@ -68,7 +71,7 @@ def local_pipeline(
         approvals_file=str(_by_content(located.path / "approvals", located.approvals.name, approvals))
         if approvals
         else "",
-        data_only=data_only,
+        until=until,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(located.metadata)),
         beam_pipeline_args=list(settings.beam.args),
     )

@@ -33,6 +33,11 @@ class Root:
         return self.path / "models" / MODEL_NAME
 
     @property
+    def no_models(self) -> Path:
+        """A model store that stays empty, for what is evaluated without a baseline."""
+        return self.path / "models" / "none"
+
+    @property
     def decisions(self) -> Path:
         """What people decided about quarantined images; read by every run."""
         return self.path / "quarantine_decisions.csv"
@@ -45,6 +50,10 @@ class Root:
     def run_folder(self, run_id: str) -> Path:
         """Settings, log and pictures of one run."""
         return self.path / "runs" / run_id
+
+    def experiment_folder(self, name: str) -> Path:
+        """Tables, plot and finished variants of one experiment."""
+        return self.path / "experiments" / name
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

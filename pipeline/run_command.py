@@ -4,10 +4,11 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 import yaml
 from rich.console import Console
@@ -19,8 +20,11 @@ from pipeline.console import ProgressDisplay
 from pipeline.quiet import libraries_into
 from pipeline.root import Root
 from pipeline.settings import Settings
+from pipeline.stages import Extent
 
-_EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
+
+T = TypeVar("T")
 
 
 class StageFailedError(ShipsError):
@@ -64,10 +68,52 @@ def run(
         StageFailedError: a stage failed.
     """
     check_inputs(inputs.images, inputs.labels, inputs.scenes)
+    started = time.monotonic()
+    until: Extent = "data" if data_only else "push"
+
+    def show(run_id: str, console: Console) -> None:
+        from pipeline.results import show_data, show_results  # noqa: PLC0415
+
+        show_data(root, run_id, console)
+        if not data_only:
+            show_results(root, run_id, console)
+        console.print(f"Finished in {duration(time.monotonic() - started)}.", highlight=False)
+
+    run_stages(inputs, settings, root, console, until=until, then=show, verbose=verbose)
+
+
+def run_stages(
+    inputs: Inputs,
+    settings: Settings,
+    root: Root,
+    console: Console,
+    *,
+    until: Extent,
+    then: Callable[[str, Console], T],
+    verbose: bool = False,
+) -> T:
+    """Run the stages on inputs that were checked, as a run of its own under the root.
+
+    Args:
+        inputs: images, labels and scenes.
+        settings: validated settings.
+        root: where everything is written; locked meanwhile.
+        console: where progress is shown.
+        until: how far the run goes.
+        then: called with the run's id and a console at the end, while what libraries print still goes to the
+            log of the run.
+        verbose: let libraries print into the terminal rather than into that log.
+
+    Returns:
+        What `then` returns.
+
+    Raises:
+        InputError: the root cannot be used, or the data cannot.
+        StageFailedError: a stage failed.
+    """
     # oneDNN's convolutions, which TensorFlow leaves off on CPUs without AVX-512: 0.51 instead of 0.93 s per
     # training step of the pretrained U-Net (batch 8 of 256 px, two AVX2 cores). Read when TensorFlow loads.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    started = time.monotonic()
     with contextlib.ExitStack() as stack:
         stack.enter_context(root.locked())
         run_id = time.strftime("%Y%m%d-%H%M%S")
@@ -83,10 +129,8 @@ def run(
             terminal = stack.enter_context(libraries_into(log))
             console = Console(file=terminal, force_terminal=is_terminal, width=width)
         stack.enter_context(_stopping_at_once(console))
-        _run_stages(
-            inputs.absolute(), settings, root, run_id=run_id, log=log, console=console, data_only=data_only
-        )
-        console.print(f"Finished in {_duration(time.monotonic() - started)}.", highlight=False)
+        _run_stages(inputs.absolute(), settings, root, run_id=run_id, log=log, console=console, until=until)
+        return then(run_id, console)
 
 
 def _run_stages(
@@ -97,28 +141,24 @@ def _run_stages(
     run_id: str,
     log: Path,
     console: Console,
-    data_only: bool,
+    until: Extent,
 ) -> None:
     console.print("Loading TensorFlow and TFX ...", style="dim")
     # Seconds of imports, so they come after the checks: a wrong path is answered at once.
     from components.ship_example_gen.listing import data_fingerprint  # noqa: PLC0415
     from pipeline.dag import DataSource  # noqa: PLC0415
     from pipeline.local import local_pipeline, run_locally  # noqa: PLC0415
-    from pipeline.results import show_data, show_results  # noqa: PLC0415
 
     fingerprint = data_fingerprint(inputs.images, inputs.labels, inputs.scenes)
     columns = read_scenes(inputs.scenes).extra_columns
     source = DataSource(inputs.images, inputs.labels, inputs.scenes, fingerprint, columns)
-    dag = local_pipeline(source, settings, root, data_only)
+    dag = local_pipeline(source, settings, root, until)
     console.print(f"Run {run_id} in {root.path} (library log: {log})", highlight=False, soft_wrap=True)
     with ProgressDisplay(console, len(dag.components)) as display, _stopping_at_once(console, display):
         try:
             run_locally(dag, run_id)
         except Exception as error:
             raise StageFailedError(_explain(display, error, log)) from error
-    show_data(root, run_id, console)
-    if not data_only:
-        show_results(root, run_id, console)
 
 
 def _explain(display: ProgressDisplay, error: Exception, log: Path) -> str:
@@ -153,7 +193,7 @@ def _stopping_at_once(console: Console, display: ProgressDisplay | None = None) 
         console.print(
             "\nInterrupted. What has finished is kept; the same command goes on from there.", highlight=False
         )
-        os._exit(_EXIT_INTERRUPTED)
+        os._exit(EXIT_INTERRUPTED)
 
     previous = signal.signal(signal.SIGINT, stop)
     try:
@@ -166,6 +206,7 @@ def _absolute(path: str) -> str:
     return path if not path or "://" in path else str(Path(path).resolve())
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time span in words, such as "3 min 20 s"."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

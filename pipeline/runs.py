@@ -12,6 +12,9 @@ from components.evaluation.names import VERDICT
 from pipeline.names import PIPELINE_NAME
 from pipeline.root import Root
 
+# State of a run that was never meant to be pushed: a variant of an experiment.
+EVALUATED_ONLY = "evaluated only"
+
 _PUSHED_VERSION = "pushed_version"
 
 
@@ -44,7 +47,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """done, data only, failed, running, or interrupted (killed, or stopped by Ctrl-C)."""
+        """done, data only, evaluated only, failed, running, or interrupted (killed, or stopped by Ctrl-C)."""
         states = {stage.state for stage in self.stages.values()}
         if "failed" in states:
             return "failed"
@@ -52,6 +55,8 @@ class Run:
             return "done"
         if "running" not in states and "DataGate" in self.stages and "ShipSampler" not in self.stages:
             return "data only"
+        if "running" not in states and "ShipEvaluator" in self.stages and "ApprovalGate" not in self.stages:
+            return EVALUATED_ONLY
         return "running" if self.alive else "interrupted"
 
     @property

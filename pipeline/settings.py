@@ -81,12 +81,24 @@ def load_settings(profile: str = "default", overrides: Iterable[str] = ()) -> Se
     Raises:
         SettingsError: naming each offending field, its value and what was expected.
     """
-    values = _read_profile(profile)
+    replacements = {}
     for override in overrides:
         name, separator, text = override.partition("=")
         if not separator or not name.strip():
             raise SettingsError(f"--set {override}: expected key=value, such as segmenter.loss=focal_dice")
-        _replace(values, name.strip(), _parse(text, f"--set {override}"))
+        replacements[name.strip()] = _parse(text, f"--set {override}")
+    return replaced_settings(profile, replacements)
+
+
+def replaced_settings(profile: str, replacements: Mapping[str, object]) -> Settings:
+    """Settings of a profile with values replaced by dotted key, such as {"segmenter.loss": "focal_dice"}.
+
+    Raises:
+        SettingsError: naming each offending field, its value and what was expected.
+    """
+    values = _read_profile(profile)
+    for name, value in replacements.items():
+        _replace(values, name, value)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -145,7 +157,7 @@ def _replace(values: dict[str, Any], name: str, value: object) -> None:
     for section in sections:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
-            raise SettingsError(f"--set {name}: {section} is a value, not a section")
+            raise SettingsError(f"{name}: {section} is a value, not a section")
     values[last] = value
 
 

@@ -6,6 +6,9 @@ from typing import Literal
 
 LOGGER = logging.getLogger("ships.stages")
 
+# How far a run goes: to the verdict about the data set, the evaluation of the model, or the model store.
+Extent = Literal["data", "evaluation", "push"]
+
 
 @dataclass(frozen=True)
 class StageEvent:

@@ -15,7 +15,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, channel, channel_utils, component_spec, standard_artifacts
 
 from components.code_digest import code_digest
-from components.examples import IMAGE_ID, SHIP_GROUP, SPLITS
+from components.examples import ENCODED_PIXELS, IMAGE_ID, SHIP_GROUP, SPLITS
 from components.ship_sampler.sampling import Candidate, GroupCount, Sample, sample_images
 from components.ship_sampler.settings import SamplingSettings
 from components.tfrecords import ReadSplit, WriteSplit
@@ -70,13 +70,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
             _ = sample | "WriteCounts" >> beam.Map(_write_counts, posixpath.join(sampled.uri, SAMPLE_CSV))
             for split in SAMPLED_SPLITS:
-                _ = (
+                drawn = (
                     # Read anew: the in-memory runner would hold every image until the sample is drawn.
                     pipeline
                     | f"Read[{split}]" >> ReadSplit(examples.uri, split)
                     | f"Keep[{split}]" >> beam.Filter(_is_drawn, beam.pvalue.AsSingleton(sample))
-                    | f"Write[{split}]" >> WriteSplit(sampled.uri, split)
                 )
+                if settings.rows_mistake and split == "train_ships":
+                    drawn |= "LoseMasks" >> beam.Map(_with_drawn_rows, beam.pvalue.AsSingleton(sample))
+                _ = drawn | f"Write[{split}]" >> WriteSplit(sampled.uri, split)
 
 
 def _candidate(record: bytes, split: str) -> Candidate:
@@ -85,6 +87,7 @@ def _candidate(record: bytes, split: str) -> Candidate:
         feature[IMAGE_ID].bytes_list.value[0].decode(),
         split,
         feature[SHIP_GROUP].bytes_list.value[0].decode(),
+        max(1, len(feature[ENCODED_PIXELS].bytes_list.value)),
     )
 
 
@@ -108,12 +111,23 @@ def _is_drawn(record: bytes, sample: Sample) -> bool:
     return image_id in sample.image_ids
 
 
+def _with_drawn_rows(record: bytes, sample: Sample) -> bytes:
+    """The record with the masks of the drawn rows only; all its counts stay what they are in the table."""
+    example = tf.train.Example.FromString(record)
+    feature = example.features.feature
+    image_id = feature[IMAGE_ID].bytes_list.value[0].decode()
+    masks = feature[ENCODED_PIXELS].bytes_list
+    masks.value[:] = [masks.value[row] for row in (sample.rows or {})[image_id]]
+    return bytes(example.SerializeToString(deterministic=True))
+
+
 class ShipSampler(base_beam_component.BaseBeamComponent):
     """Draws the images that train, by image and ship group.
 
     Outputs:
-        sampled_examples: Examples with the train and eval splits, records as they were; beside them
-            `sample.csv`: role, group, available, wanted ("" for all), drawn, shortfall.
+        sampled_examples: Examples with the train and eval splits, records as they were (but for
+            `rows_mistake`); beside them `sample.csv`: role, group, available, wanted ("" for all), drawn,
+            shortfall.
     """
 
     SPEC_CLASS = ShipSamplerSpec

@@ -12,22 +12,30 @@ from components.ship_sampler.settings import SamplingSettings
 
 @dataclass(frozen=True)
 class Candidate:
-    """An image that may be drawn: its id, its split (such as "train_ships") and its ship group ("1-2")."""
+    """An image that may be drawn.
+
+    Attributes:
+        image_id: its name.
+        split: such as "train_ships".
+        ship_group: such as "1-2".
+        rows: rows that it has in the label table: one a ship, or one without a mask.
+    """
 
     image_id: str
     split: str
     ship_group: str
+    rows: int = 1
 
 
 class GroupCount(NamedTuple):
-    """How a group of a role fared.
+    """How a group of a role fared, in images; in rows for a training group that was drawn by mistake so.
 
     Attributes:
         role: "train" or "eval".
         group: ship group ("1-2"), or "ships" and "empty" for eval.
-        available: images there are.
-        wanted: images asked for; None for all there are.
-        drawn: images taken.
+        available: how many there are.
+        wanted: how many were asked for; None for all there are.
+        drawn: how many were taken.
     """
 
     role: str
@@ -46,12 +54,26 @@ class GroupCount(NamedTuple):
         return f"{told} ({self.wanted} wanted)" if self.shortfall else told
 
 
+class _Draw(NamedTuple):
+    """What is drawn: an image, or by mistake one of its rows."""
+
+    image_id: str
+    row: int
+
+
 @dataclass(frozen=True)
 class Sample:
-    """The drawn image ids, and how each group fared, in reading order."""
+    """What was drawn.
+
+    Attributes:
+        image_ids: the drawn images.
+        counts: how each group fared, in reading order.
+        rows: positions of the drawn rows by training image, if rows were drawn instead of images.
+    """
 
     image_ids: frozenset[str]
     counts: tuple[GroupCount, ...]
+    rows: dict[str, tuple[int, ...]] | None = None
 
     def summary(self) -> str:
         """One line such as "train 0: 500 of 812, train 1-2: 140 of 140 (1500 wanted)"."""
@@ -72,28 +94,32 @@ def sample_images(candidates: Iterable[Candidate], settings: SamplingSettings) -
         The sample; its counts have one entry per role and group that any candidate belongs to, and one for
         each ship group of which a balanced sample finds none at all.
     """
-    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[_Draw]] = defaultdict(list)
     for candidate in candidates:
         role, kind = candidate.split.split("_")
-        groups[role, candidate.ship_group if role == "train" else kind].append(candidate.image_id)
+        rows = candidate.rows if settings.rows_mistake and role == "train" else 1
+        group = candidate.ship_group if role == "train" else kind
+        groups[role, group] += [_Draw(candidate.image_id, row) for row in range(rows)]
 
     if settings.strategy == "balanced":
         for group in SHIP_GROUPS:
             groups.setdefault(("train", group), [])
-    drawn: set[str] = set()
+    drawn: dict[str, list[int]] = defaultdict(list)
     counts = []
     for role, group in sorted(groups, key=_reading_order):
-        image_ids = groups[role, group]
+        choice = groups[role, group]
         limit = settings.eval_images if role == "eval" else _train_limit(group, settings)
-        if limit is None or limit >= len(image_ids):
-            chosen = image_ids
+        if limit is None or limit >= len(choice):
+            chosen = choice
         else:
-            chosen = sorted(image_ids, key=lambda image_id: _priority(image_id, settings.seed))[:limit]
-        drawn.update(chosen)
+            chosen = sorted(choice, key=lambda draw: _priority(draw, settings.seed))[:limit]
+        for draw in chosen:
+            drawn[draw.image_id].append(draw.row)
         # That there are fewer eval images than the cap is no shortfall.
         wanted = limit if settings.strategy == "balanced" and role == "train" else None
-        counts.append(GroupCount(role, group, len(image_ids), wanted, len(chosen)))
-    return Sample(frozenset(drawn), tuple(counts))
+        counts.append(GroupCount(role, group, len(choice), wanted, len(chosen)))
+    rows_of = {image_id: tuple(sorted(rows)) for image_id, rows in drawn.items()}
+    return Sample(frozenset(drawn), tuple(counts), rows_of if settings.rows_mistake else None)
 
 
 def _train_limit(group: str, settings: SamplingSettings) -> int | None:
@@ -105,8 +131,9 @@ def _train_limit(group: str, settings: SamplingSettings) -> int | None:
     return settings.empties if empty else settings.per_group
 
 
-def _priority(image_id: str, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed}:{image_id}".encode()).digest()
+def _priority(draw: _Draw, seed: int) -> bytes:
+    row = f":{draw.row}" if draw.row else ""
+    return hashlib.sha256(f"{seed}:{draw.image_id}{row}".encode()).digest()
 
 
 def _reading_order(key: tuple[str, str]) -> tuple[bool, int, str]:

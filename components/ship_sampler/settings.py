@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class SamplingSettings(BaseModel):
@@ -23,4 +23,18 @@ class SamplingSettings(BaseModel):
     eval_images: int = Field(
         1000, ge=1, description="At most so many eval images with, and as many without ships are looked at."
     )
+    rows_mistake: bool = Field(
+        False,
+        description="Reproduces a mistake of the report, for comparison only: a balanced sample draws rows of "
+        "the label table (one a ship) instead of images, so the drawn training images lose the masks of those "
+        "ships whose rows were not drawn.",
+    )
     seed: int = Field(0, ge=0, description="Another seed draws another sample.")
+
+    @model_validator(mode="after")
+    def _mistake_needs_a_draw(self) -> "SamplingSettings":
+        if self.rows_mistake and self.strategy != "balanced":
+            raise ValueError(
+                f"rows_mistake needs strategy balanced: {self.strategy} takes every row, so no mask gets lost"
+            )
+        return self

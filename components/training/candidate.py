@@ -38,11 +38,16 @@ def settings_of(fn_args: "FnArgs", kind: type[_SettingsT]) -> _SettingsT:
 def save_candidate(
     model: keras.Model, epochs: list[EpochFigures], settings: ScheduleSettings, folder: str
 ) -> None:
-    """Write `model.keras` and `history.json` (`{"settings": {...}, "epochs": [{...}]}`) into `folder`.
+    """Write `model.keras` and `history.json` into `folder`.
 
+    The history is `{"settings": {...}, "parameters": number of weights, "epochs": [{...}]}`.
     `folder` may be on any filesystem that TensorFlow can write.
     """
-    history: dict[str, Any] = {"settings": settings.model_dump(mode="json"), "epochs": epochs}
+    history: dict[str, Any] = {
+        "settings": settings.model_dump(mode="json"),
+        "parameters": model.count_params(),
+        "epochs": epochs,
+    }
     tf.io.gfile.makedirs(folder)
     with tempfile.TemporaryDirectory() as scratch:
         local = Path(scratch) / MODEL_FILE

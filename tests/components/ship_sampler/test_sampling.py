@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from components.examples import SHIP_GROUPS, ship_group, split_name
 from components.ship_example_gen.labels import judge_rows, read_labels
@@ -71,6 +72,21 @@ def test_a_larger_sample_contains_the_smaller_one():
     small = sample_images(CANDIDATES, SamplingSettings(strategy="balanced", empties=50, per_group=20))
     large = sample_images(CANDIDATES, SamplingSettings(strategy="balanced", empties=80, per_group=40))
     assert small.image_ids < large.image_ids
+
+
+def test_drawing_rows_by_mistake_keeps_only_the_ships_whose_rows_were_drawn():
+    candidates = [Candidate(f"{n}.jpg", "train_ships", "13+", rows=14) for n in range(10)]
+    settings = SamplingSettings(strategy="balanced", per_group=70, rows_mistake=True)
+    sample = sample_images(candidates, settings)
+    assert sum(len(rows) for rows in sample.rows.values()) == 70
+    assert all(set(rows) <= set(range(14)) for rows in sample.rows.values())
+    # An image with one lucky row takes part, with that ship alone.
+    assert len(sample.image_ids) == 10
+    assert "train 13+: 70 of 140" in sample.summary()
+    everything = SamplingSettings(strategy="balanced", per_group=140, rows_mistake=True)
+    assert sample_images(candidates, everything).rows["3.jpg"] == tuple(range(14))
+    with pytest.raises(ValidationError, match="balanced"):
+        SamplingSettings(strategy="all", rows_mistake=True)
 
 
 def test_eval_images_are_capped_with_and_without_ships():

@@ -1,0 +1,1 @@
+"""Experiments: the same pipeline with other settings, side by side in one table and one plot."""
