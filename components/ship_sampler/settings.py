@@ -25,8 +25,8 @@ class SamplingSettings(BaseModel):
     )
     rows_mistake: bool = Field(
         False,
-        description="Reproduces a mistake of the report, for comparison only: a balanced sample draws rows of "
-        "the label table (one a ship) instead of images, so the drawn training images lose the masks of those "
+        description="Reproduces a mistake of the report, for comparison only: a balanced sample draws rows "
+        "of the label table (one a ship) instead of images, so that training images lose the masks of those "
         "ships whose rows were not drawn.",
     )
     seed: int = Field(0, ge=0, description="Another seed draws another sample.")

@@ -8,17 +8,26 @@ _CONTRAST_SPREAD = 0.25
 _CHANNEL_SPREAD = 0.08
 
 
-def turn(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """One of the eight turns and flips of a square, each as likely.
+def turn(image: tf.Tensor, seed: tf.Tensor, flips: bool = True, rotations: bool = True) -> tf.Tensor:
+    """One of the eight turns and flips of a square, each that is allowed as likely as the others.
 
     Args:
         image: [S, S, C] of any type.
         seed: int64 [2].
+        flips: allow mirror images.
+        rotations: allow quarter turns. Flips alone are those along and across, and both at once.
     """
-    coins = tf.random.stateless_uniform([3], seed, 0, 2, tf.int32) > 0
-    image = tf.cond(coins[0], lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
-    image = tf.cond(coins[1], lambda: tf.reverse(image, [0]), lambda: image)
-    return tf.cond(coins[2], lambda: tf.reverse(image, [1]), lambda: image)
+    transpose, upside_down, mirror = tf.unstack(tf.random.stateless_uniform([3], seed, 0, 2, tf.int32) > 0)
+    if not rotations:
+        transpose = tf.constant(False)
+    if not flips:
+        # Each of the three is a reflection; an even number of them is a turn.
+        mirror = tf.math.logical_xor(transpose, upside_down)
+        if not rotations:
+            return image
+    image = tf.cond(transpose, lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
+    image = tf.cond(upside_down, lambda: tf.reverse(image, [0]), lambda: image)
+    return tf.cond(mirror, lambda: tf.reverse(image, [1]), lambda: image)
 
 
 def recolour(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -120,7 +120,7 @@ def _random_crop(
     chances = tf.random.stateless_uniform([6], seed)
     edges = tf.shape(stack)[:2]
     window = tf.constant(crop_px)
-    if settings.augment:
+    if settings.augment_scale:
         spread = tf.pow(_SCALE_SPREAD, 2 * chances[5] - 1)
         scaled = tf.cast(tf.round(crop_px * spread), tf.int32)
         window = tf.where(chances[4] < _SCALED_SHARE, scaled, window)
@@ -133,9 +133,10 @@ def _random_crop(
     over_ship = tf.logical_and(chances[1] < settings.ship_crop_fraction, anchor[0] >= 0)
     corner = tf.where(over_ship, around, anywhere)
     crop = stack[corner[0] : corner[0] + window, corner[1] : corner[1] + window]
-    if settings.augment:
+    if settings.augment_scale:
         crop = tf.cond(tf.equal(window, crop_px), lambda: crop, lambda: _resize(crop, crop_px))
-        crop = turn(crop, tf.stack([seed[0], seed[1] + _TURN_SEED]))
+    turn_seed = tf.stack([seed[0], seed[1] + _TURN_SEED])
+    crop = turn(crop, turn_seed, settings.augment_flips, settings.augment_rotations)
     return tf.ensure_shape(crop, [crop_px, crop_px, _CHANNELS])
 
 
@@ -148,7 +149,7 @@ def _finish(stacks: tf.Tensor, index: tf.Tensor, settings: SegmenterSettings) ->
     """Split uint8 [B, C, C, 4] into images and masks. The mask is cut at half after any resizing."""
     images = tf.cast(stacks[..., :3], tf.float32)
     masks = tf.cast(stacks[..., 3:] > _MASK_ON // 2, tf.float32)
-    if settings.augment:
+    if settings.augment_colour:
         images = recolour(images, tf.stack([tf.constant(settings.seed, tf.int64), -1 - index]))
     return images, masks
 

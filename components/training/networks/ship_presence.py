@@ -1,12 +1,10 @@
 """Whole-image classifiers: is there any ship."""
 
-from pathlib import Path
 from typing import Any
 
 import keras
 from keras import layers
 
-from components.training.networks.efficientnet_lite import efficientnet_lite0
 from components.training.networks.unet import conv, plain_encoder
 
 _FINE_FILTERS, _COARSE_FILTERS = 64, 128
@@ -24,20 +22,17 @@ def plain_presence() -> keras.Model:
     return keras.Model(image, _presence([skips[-1], bottom]), name="plain_presence")
 
 
-def pretrained_presence(weights: str | Path | None = "") -> keras.Model:
-    """Classifier on an ImageNet EfficientNet-Lite0.
+def pretrained_presence(encoder: keras.Model) -> keras.Model:
+    """Classifier on a pretrained encoder.
 
     Args:
-        weights: see `efficientnet_lite0`.
+        encoder: of `encoders.build_encoder`.
 
     Returns:
         Model from RGB [N, H, W, 3] of 0-255 (H and W multiples of 32) to logits [N, 1].
-
-    Raises:
-        TrainingError: the weight file is unreadable or does not fit.
     """
     image = keras.Input((None, None, 3), name="image")
-    feature_maps = efficientnet_lite0(weights)(image)
+    feature_maps = encoder(image)
     return keras.Model(image, _presence(feature_maps[-2:]), name="pretrained_presence")
 
 
