@@ -60,8 +60,8 @@ class ScheduleSettings(_Settings):
     )
     encoder_weights: str = Field(
         IMAGENET,
-        description="imagenet; none (random: needs frozen_steps 0); or the path of a file: .pth for the EfficientNet-Lites, Keras' "
-        ".h5 without top for the others.",
+        description="imagenet; none (random, which asks for frozen_steps 0); or the path of a file: .pth for "
+        "the EfficientNet-Lites, Keras' .h5 without top for the others.",
     )
     seed: int = Field(0, ge=0, description="Seed of weights, crops and order.")
 

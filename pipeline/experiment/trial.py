@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from components.errors import ShipsError
+from components.evaluation import names
 from components.evaluation.names import CASCADE, CLASSIFIER, DICE
 from components.evaluation.slices import Evaluation, Figure
 from components.examples import HAS_SHIP
@@ -23,7 +24,7 @@ _FIGURES = {
     DICE_ALL: ({}, CASCADE, DICE),
     # Dice of an image without ships is 1 if nothing was predicted, else 0.
     EXACTLY_EMPTY: ({HAS_SHIP: "0"}, CASCADE, DICE),
-    AUC: ({}, CLASSIFIER, "auc"),
+    AUC: ({}, CLASSIFIER, names.AUC),
 }
 
 

@@ -1,6 +1,7 @@
 """Encoders of `keras.applications`, cut into feature maps."""
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,13 @@ def application(name: str, weights: str | None = IMAGENET) -> keras.Model:
     if weights is not None and weights != IMAGENET and not Path(weights).is_file():
         raise InputError(f"encoder_weights: there is no file {weights}")
     try:
-        network = build(include_top=False, weights=weights, input_tensor=pixels, **options)
-    except (ValueError, OSError, KeyError) as error:
+        with warnings.catch_warnings():
+            # Keras goes on with random weights where a file of its newer format lacks a layer.
+            warnings.filterwarnings("error", ".*no matching group found")
+            # That the size is open, which it says of MobileNet.
+            warnings.filterwarnings("ignore", "`input_shape` is undefined")
+            network = build(include_top=False, weights=weights, input_tensor=pixels, **options)
+    except (ValueError, OSError, KeyError, UserWarning) as error:
         raise TrainingError(
             f"encoder_weights: {weights} does not fit {name}: {_first_line(error)}"
         ) from error

@@ -17,6 +17,16 @@ def test_rate_warms_up_and_decays_to_one_percent() -> None:
     assert rates[100:] == sorted(rates[100:], reverse=True)
 
 
+def test_rate_can_stay_constant_and_start_without_a_warm_up() -> None:
+    constant = SETTINGS.model_copy(update={"rate_schedule": "constant", "warm_up_steps": 0})
+    course = Course.planned(constant, pretrained=True)
+    assert {course.learning_rate(step) for step in range(200)} == {1e-3}
+    assert {course.learning_rate(step) for step in range(200, 1000)} == {1e-4}
+    slow = Course.planned(constant.model_copy(update={"warm_up_steps": 100}), pretrained=True)
+    assert slow.learning_rate(49) == pytest.approx(5e-4)
+    assert slow.learning_rate(200) == pytest.approx(1e-6)
+
+
 def test_tuned_encoder_has_its_own_rate() -> None:
     course = Course.planned(SETTINGS, pretrained=True)
     assert course.frozen(199)

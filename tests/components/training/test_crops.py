@@ -10,7 +10,9 @@ from components.training.crops import eval_windows, training_crops
 from components.training.settings import SegmenterSettings
 from components.training.ship_anchors import ship_anchors
 
-SETTINGS = SegmenterSettings(crop_px=64, batch_size=4, augment=False, ship_crop_fraction=1.0)
+AUGMENTATIONS = ("augment_flips", "augment_rotations", "augment_colour", "augment_scale")
+ALL, NONE = dict.fromkeys(AUGMENTATIONS, True), dict.fromkeys(AUGMENTATIONS, False)
+SETTINGS = SegmenterSettings(crop_px=64, batch_size=4, ship_crop_fraction=1.0, **NONE)
 
 
 def _batches(patterns: list[str], settings: SegmenterSettings, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -44,12 +46,24 @@ def test_crops_hold_pixels_as_they_were(tmp_path: Path, cache_mb: int) -> None:
     assert masks.any(axis=(1, 2, 3)).all()
 
 
+@pytest.mark.parametrize("only", AUGMENTATIONS)
+def test_each_augmentation_changes_crops_by_itself(tmp_path: Path, only: str) -> None:
+    patterns = write_scenes(tmp_path / "train", [1, 2, 3])
+    plain, _ = _batches(patterns, SETTINGS, 3)
+    changed, masks = _batches(patterns, SETTINGS.model_copy(update={only: True}), 3)
+    assert changed.shape == plain.shape
+    assert not np.array_equal(changed, plain)
+    # Ships are the bright pixels of these scenes, whichever way they were changed.
+    bright = changed.mean(axis=-1, keepdims=True) > changed.mean(axis=(1, 2, 3), keepdims=True) + 40
+    assert (bright == (masks > 0)).mean() > 0.98
+
+
 @pytest.mark.parametrize("cache_mb", [0, 100], ids=["decoded again", "cached"])
 def test_mask_and_image_stay_together_under_augmentation(tmp_path: Path, cache_mb: int) -> None:
     """The image is its own mask, so any turn, flip or scaling of one without the other shows."""
     blobs = np.random.default_rng(0).normal(size=(12, 12))
     mask = np.kron(blobs > 0.5, np.ones((16, 16))).astype(np.uint8)
-    settings = SETTINGS.model_copy(update={"augment": True, "cache_mb": cache_mb})
+    settings = SETTINGS.model_copy(update={**ALL, "cache_mb": cache_mb})
     images, masks = _batches(_one_image(tmp_path / "train", mask), settings, 6)
     grey = images.mean(axis=-1, keepdims=True)
     middle = (grey.max(axis=(1, 2), keepdims=True) + grey.min(axis=(1, 2), keepdims=True)) / 2
@@ -87,7 +101,7 @@ def test_a_ship_lies_anywhere_in_its_crop(tmp_path: Path) -> None:
 
 def test_same_seed_same_crops(tmp_path: Path) -> None:
     patterns = write_scenes(tmp_path / "train", [1, 2, 3])
-    settings = SETTINGS.model_copy(update={"augment": True})
+    settings = SETTINGS.model_copy(update=ALL)
     first, again = (_batches(patterns, settings, 2) for _ in range(2))
     other = _batches(patterns, settings.model_copy(update={"seed": 1}), 2)
     np.testing.assert_array_equal(first[0], again[0])

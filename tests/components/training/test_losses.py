@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from components.training.losses import LOSSES, bce, dice, dice_bce, focal, focal_dice, tversky
+from components.training.losses import LOSSES, bce, dice, dice_bce, focal, focal_dice, lovasz, tversky
 
 SHAPE = (3, 8, 8, 1)
 RANDOM = np.random.default_rng(0)
@@ -24,6 +24,23 @@ HITS, FALSE, MISSED = (MASKS * P).sum(), ((1 - MASKS) * P).sum(), (MASKS * (1 - 
 TVERSKY = 1 - (HITS + 1) / (HITS + 0.3 * FALSE + 0.7 * MISSED + 1)
 
 
+def _lovasz_hinge(masks: np.ndarray, logits: np.ndarray) -> float:
+    """By the definition: how the Jaccard loss of a set of wrong pixels grows as they are added."""
+    errors = 1 - logits * np.where(masks > 0, 1, -1)
+    ships = set(np.flatnonzero(masks))
+    wrong: set[int] = set()
+    loss = jaccard_loss = 0.0
+    for pixel in np.argsort(-errors, kind="stable"):
+        wrong.add(int(pixel))
+        grown = len(wrong) / len(ships | wrong)
+        loss += max(errors[pixel], 0) * (grown - jaccard_loss)
+        jaccard_loss = grown
+    return loss
+
+
+LOVASZ = np.mean([_lovasz_hinge(MASKS[i].ravel(), LOGITS[i].ravel()) for i in range(3)])
+
+
 @pytest.mark.parametrize(
     ("loss", "expected"),
     [
@@ -33,6 +50,7 @@ TVERSKY = 1 - (HITS + 1) / (HITS + 0.3 * FALSE + 0.7 * MISSED + 1)
         (dice_bce, DICE + BCE),
         (focal_dice, 10 * FOCAL + DICE),
         (tversky, TVERSKY),
+        (lovasz, LOVASZ),
     ],
 )
 def test_loss_is_what_its_paper_says(loss, expected) -> None:

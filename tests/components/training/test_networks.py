@@ -2,21 +2,35 @@
 
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import keras
 import numpy as np
 import pytest
+from skimage import data
 
-from components.errors import TrainingError
+from components.errors import InputError, TrainingError
 from components.training.losses import bce
-from components.training.networks.efficientnet_lite import efficientnet_lite0, set_encoder_training
+from components.training.networks.applications import application
+from components.training.networks.efficientnet_lite import efficientnet_lite
+from components.training.networks.encoders import ENCODERS, build_encoder, set_encoder_training
 from components.training.networks.registry import CLASSIFIERS, SEGMENTERS
 from components.training.networks.unet import plain_unet
 from components.training.settings import ClassifierSettings, SegmenterSettings
 
-ZEBRA, PING_PONG_BALL = 340, 722  # ImageNet classes
+CAT, ESPRESSO = 285, 967  # ImageNet classes
+
+# The default encoder is in the networks of the registry.
+SLOW_ENCODERS = [name for name in ENCODERS if name != "efficientnet_lite0"]
+
+
+def _slow_if_large(names: Collection[str]) -> list:
+    marks = {name: [pytest.mark.slow] * name.endswith(tuple(SLOW_ENCODERS)) for name in names}
+    return [pytest.param(name, marks=marks[name]) for name in names]
+
 
 NETWORKS = {
     **{
@@ -27,6 +41,14 @@ NETWORKS = {
         f"classifier-{name}": (lambda name=name: CLASSIFIERS[name](ClassifierSettings(architecture=name)))
         for name in CLASSIFIERS
     },
+    **{
+        f"segmenter-{name}": (
+            lambda name=name: SEGMENTERS["pretrained"](
+                SegmenterSettings(encoder=name, encoder_weights="none")
+            )
+        )
+        for name in SLOW_ENCODERS
+    },
     "segmenter-plain-pooled-normalised": lambda: plain_unet(input_pooling=2, batch_norm=True),
 }
 
@@ -35,10 +57,7 @@ def _images(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (2, height, width, 3)).astype(np.float32)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[pytest.mark.slow] if "pretrained" in name else []) for name in NETWORKS],
-)
+@pytest.mark.parametrize("name", _slow_if_large(NETWORKS))
 def test_network_builds_trains_and_comes_back_from_its_file(name: str, tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
     network = NETWORKS[name]()
@@ -72,33 +91,60 @@ def test_segmenters_start_with_few_ship_pixels() -> None:
         assert float(keras.ops.mean(ships)) < 0.3, name
 
 
-def _zebra_stripes() -> np.ndarray:
-    rows, columns = np.indices((224, 224))
-    return np.where(np.sin(columns / 6 + 3 * np.sin(rows / 40)) > 0, 245, 10)
-
-
-def _ball_on_a_lawn() -> np.ndarray:
-    lawn = np.full((224, 224, 3), (70, 140, 60), np.uint8)
-    return cv2.circle(lawn, (112, 112), 60, (230, 120, 30), -1)
-
-
-def test_encoder_sees_what_imagenet_taught_it() -> None:
+@pytest.mark.parametrize("version", [0, 1, 2])
+def test_encoder_sees_what_imagenet_taught_it(version: int) -> None:
     """A swapped axis, a lost tensor or another scaling of pixels gives other classes."""
-    classifier = efficientnet_lite0(classes=True)
-    stripes = np.repeat(_zebra_stripes()[..., None], 3, axis=2)
-    pictures = np.stack([stripes, _ball_on_a_lawn()]).astype(np.float32)
-    assert np.argmax(classifier(pictures), axis=1).tolist() == [ZEBRA, PING_PONG_BALL]
+    classifier = efficientnet_lite(version, classes=True)
+    photos = [data.chelsea()[:, 75:375], data.coffee()[:, 100:500]]
+    pictures = np.stack([cv2.resize(photo, (224, 224), interpolation=cv2.INTER_AREA) for photo in photos])
+    assert np.argmax(classifier(pictures.astype(np.float32)), axis=1).tolist() == [CAT, ESPRESSO]
 
 
-def test_encoder_taps_halve_the_resolution() -> None:
-    taps = efficientnet_lite0(weights=None)(_images(64, 96))
+TAPS = {
+    "efficientnet_lite0": [96, 144, 240, 672, 1280],
+    "efficientnet_lite2": [96, 144, 288, 720, 1280],
+    "efficientnetv2_b0": [16, 32, 192, 672, 1280],
+    "mobilenetv3_large": [64, 72, 240, 672, 960],
+    "resnet50v2": [64, 64, 128, 256, 2048],
+}
+
+
+@pytest.mark.parametrize("name", _slow_if_large(TAPS))
+def test_encoder_taps_halve_the_resolution(name: str) -> None:
+    taps = build_encoder(SegmenterSettings(encoder=name, encoder_weights="none"))(_images(64, 96))
+    sizes = [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
     assert [tap.shape[1:] for tap in taps] == [
-        (32, 48, 96),
-        (16, 24, 144),
-        (8, 12, 240),
-        (4, 6, 672),
-        (2, 3, 1280),
+        (*size, channels) for size, channels in zip(sizes, TAPS[name], strict=True)
     ]
+
+
+def test_settings_name_the_encoders_that_there_are() -> None:
+    assert get_args(SegmenterSettings.model_fields["encoder"].annotation) == tuple(ENCODERS)
+
+
+def test_weights_of_another_network_and_a_missing_file_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "mobilenet.weights.h5"
+    keras.applications.MobileNetV3Small(
+        input_shape=(32, 32, 3), include_top=False, weights=None
+    ).save_weights(file)
+    with pytest.raises(
+        TrainingError, match=r"encoder_weights: .*mobilenet\.weights\.h5 does not fit ResNet50V2"
+    ):
+        application("ResNet50V2", str(file))
+    with pytest.raises(InputError, match=r"no file .*gone\.h5"):
+        application("ResNet50V2", str(tmp_path / "gone.h5"))
+
+
+def test_a_failed_download_says_which_file_to_fetch_and_which_setting_to_give(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Nobody listens there.
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path))
+    with pytest.raises(
+        InputError, match=r"download https://\S+no_top\S*\.h5, .*segmenter\.encoder_weights=PATH"
+    ):
+        application("MobileNetV3Large", "imagenet")
 
 
 @pytest.mark.slow
@@ -108,12 +154,12 @@ def test_encoder_statistics_stay_frozen_and_early_blocks_too() -> None:
     encoder = network.get_layer("encoder")
     # Eager: tracing a graph for one step would take most of the time.
     network.compile("adam", bce, run_eagerly=True)
-    names = ("stem", "block2_expand", "block3_expand", "head")
+    names = ("stem", "block3_expand", "block3_project", "head")
     before = {name: np.array(encoder.get_layer(name).weights[0]) for name in names}
     mean_before = np.array(encoder.get_layer("head_norm").moving_mean)
     network.train_on_batch(_images(64, 64), np.ones((2, 64, 64, 1), np.float32))
     moved = [name for name in names if not np.array_equal(before[name], encoder.get_layer(name).weights[0])]
-    assert moved == ["block3_expand", "head"]
+    assert moved == ["block3_project", "head"]
     np.testing.assert_array_equal(mean_before, encoder.get_layer("head_norm").moving_mean)
     set_encoder_training(network, tuned=False)
     assert not encoder.trainable_weights
@@ -124,7 +170,7 @@ def test_a_corrupt_weight_file_is_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     path.write_bytes(content)
     with pytest.raises(TrainingError, match=r"encoder_weights: .*weights\.pth"):
-        efficientnet_lite0(path)
+        efficientnet_lite(0, path)
 
 
 def test_a_truncated_weight_file_is_named(tmp_path: Path) -> None:
@@ -133,7 +179,7 @@ def test_a_truncated_weight_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     path.write_bytes(Path(EfficientnetLite0ModelFile.get_model_file_path()).read_bytes()[:-1000])
     with pytest.raises(TrainingError, match=r"encoder_weights: .*weights\.pth"):
-        efficientnet_lite0(path)
+        efficientnet_lite(0, path)
 
 
 def test_networks_and_losses_import_no_tensorflow() -> None:

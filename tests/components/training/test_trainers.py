@@ -121,7 +121,8 @@ def test_encoder_thaws_after_its_frozen_steps(tmp_path: Path, monkeypatch: pytes
 
 def test_training_stops_when_patience_or_time_runs_out(tmp_path: Path, one_convolution: None) -> None:
     # With a rate of almost nothing no epoch is better than the first by more than noise.
-    frozen = {**CLASSIFIER, "learning_rate": 1e-12, "augment": False, "patience": 1, "steps_per_epoch": 1}
+    frozen = {**CLASSIFIER, "learning_rate": 1e-12, "patience": 1, "steps_per_epoch": 1}
+    frozen |= dict.fromkeys(("augment_flips", "augment_rotations", "augment_colour"), False)
     fn_args = _fn_args(tmp_path / "patience", frozen)
     classifier.run_fn(fn_args)
     assert len(_history(fn_args)) < 40

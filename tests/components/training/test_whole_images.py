@@ -9,14 +9,16 @@ from components.errors import TrainingError
 from components.training.settings import ClassifierSettings
 from components.training.whole_images import eval_images, shrink, training_images
 
-SETTINGS = ClassifierSettings(input_px=64, batch_size=8, augment=False)
+AUGMENTATIONS = ("augment_flips", "augment_rotations", "augment_colour")
+ALL, NONE = dict.fromkeys(AUGMENTATIONS, True), dict.fromkeys(AUGMENTATIONS, False)
+SETTINGS = ClassifierSettings(input_px=64, batch_size=8, **NONE)
 
 
 @pytest.mark.parametrize("cache_mb", [0, 100], ids=["decoded again", "cached"])
 @pytest.mark.parametrize("augment", [False, True])
 def test_batches_are_balanced_and_labelled(tmp_path: Path, cache_mb: int, augment: bool) -> None:
     patterns = write_scenes(tmp_path / "train", [0] * 9 + [2])
-    settings = SETTINGS.model_copy(update={"cache_mb": cache_mb, "augment": augment})
+    settings = SETTINGS.model_copy(update={"cache_mb": cache_mb, **dict.fromkeys(AUGMENTATIONS, augment)})
     for images, labels in training_images(patterns, settings).take(2):
         assert images.shape == (8, 64, 64, 3)
         assert labels.shape == (8, 1)
@@ -28,7 +30,7 @@ def test_batches_are_balanced_and_labelled(tmp_path: Path, cache_mb: int, augmen
 
 def test_same_seed_same_images(tmp_path: Path) -> None:
     patterns = write_scenes(tmp_path / "train", [0, 1, 2, 0])
-    settings = SETTINGS.model_copy(update={"augment": True})
+    settings = SETTINGS.model_copy(update=ALL)
     first, again = (next(iter(training_images(patterns, settings)))[0].numpy() for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
