@@ -16,7 +16,7 @@ from components.errors import InputError
 from components.evaluation.verdict import VERDICT_FILE, Verdict, from_json
 from pipeline.quiet import libraries_into
 from pipeline.root import Root
-from pipeline.runs import EVALUATED_ONLY, Run, list_runs
+from pipeline.runs import Run, list_runs
 
 LATEST = "latest"
 # Enough to tell digests apart by eye.
@@ -44,7 +44,7 @@ def approve(root: Root, run_id: str, note: str, override: bool, console: Console
 
     Args:
         root: where the runs are.
-        run_id: id of the run, or "latest" for the newest that was evaluated.
+        run_id: id of the run, or "latest" for the newest that was evaluated, experiments left out.
         note: why; needed where the rules do not speak for the model.
         override: approve a model that fails the rules.
         console: where to tell what was done.
@@ -117,8 +117,8 @@ def _judged(root: Root, run_id: str) -> _Judged:
     if not runs:
         raise InputError(f"--root {root.path}: there is no run; `ships run --root {root.path} ...` makes one")
     if run_id == LATEST:
-        meant_to_be_pushed = (run for run in runs if run.state != EVALUATED_ONLY)
-        run = next((run for run in meant_to_be_pushed if run.uri("ShipEvaluator", "evaluation")), None)
+        pushable = (run for run in runs if not run.unpushable)
+        run = next((run for run in pushable if run.uri("ShipEvaluator", "evaluation")), None)
         if run is None:
             raise InputError(f"--root {root.path}: no run has come as far as an evaluation yet")
     else:

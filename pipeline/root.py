@@ -51,6 +51,10 @@ class Root:
         """Settings, log and pictures of one run."""
         return self.path / "runs" / run_id
 
+    def unpushable_mark(self, run_id: str) -> Path:
+        """File that says of a run that it was to end with its evaluation."""
+        return self.run_folder(run_id) / "evaluated_only"
+
     def experiment_folder(self, name: str) -> Path:
         """Tables, plot and finished variants of one experiment."""
         return self.path / "experiments" / name

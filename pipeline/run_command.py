@@ -122,6 +122,8 @@ def run_stages(
         values = settings.model_dump(mode="json")
         (folder / "settings.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
         (folder / "inputs.yaml").write_text(yaml.safe_dump(asdict(inputs.absolute())), encoding="utf-8")
+        if until == "evaluation":
+            root.unpushable_mark(run_id).touch()
         log = folder / "log.txt"
         if not verbose:
             # Asked before the redirection, after which standard error is a file.

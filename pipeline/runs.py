@@ -12,9 +12,6 @@ from components.evaluation.names import VERDICT
 from pipeline.names import PIPELINE_NAME
 from pipeline.root import Root
 
-# State of a run that was never meant to be pushed: a variant of an experiment.
-EVALUATED_ONLY = "evaluated only"
-
 _PUSHED_VERSION = "pushed_version"
 
 
@@ -39,11 +36,13 @@ class Run:
         run_id: local time of its start; ids sort by time.
         stages: by node id, in order of their start.
         alive: whether it may still be running.
+        unpushable: whether it was to end with its evaluation, as a variant of an experiment.
     """
 
     run_id: str
     stages: dict[str, StageRun] = field(default_factory=dict)
     alive: bool = False
+    unpushable: bool = False
 
     @property
     def state(self) -> str:
@@ -55,8 +54,8 @@ class Run:
             return "done"
         if "running" not in states and "DataGate" in self.stages and "ShipSampler" not in self.stages:
             return "data only"
-        if "running" not in states and "ShipEvaluator" in self.stages and "ApprovalGate" not in self.stages:
-            return EVALUATED_ONLY
+        if "running" not in states and "ShipEvaluator" in self.stages and self.unpushable:
+            return "evaluated only"
         return "running" if self.alive else "interrupted"
 
     @property
@@ -114,7 +113,9 @@ def list_runs(root: Root) -> list[Run]:
         return []
     alive = root.is_in_use()
     contexts = sorted(store.get_contexts_by_type("pipeline_run"), key=lambda context: -context.id)
-    return [_read_run(store, context, alive and position == 0) for position, context in enumerate(contexts)]
+    return [
+        _read_run(root, store, context, alive and position == 0) for position, context in enumerate(contexts)
+    ]
 
 
 def _open(path: Path) -> metadata_store.MetadataStore | None:
@@ -126,12 +127,15 @@ def _open(path: Path) -> metadata_store.MetadataStore | None:
     return metadata_store.MetadataStore(config)
 
 
-def _read_run(store: metadata_store.MetadataStore, context: metadata_store_pb2.Context, alive: bool) -> Run:
+def _read_run(
+    root: Root, store: metadata_store.MetadataStore, context: metadata_store_pb2.Context, alive: bool
+) -> Run:
     executions = sorted(store.get_executions_by_context(context.id), key=lambda execution: execution.id)
     stages = {}
     for execution in executions:
         stages[_node_id(store, execution)] = StageRun(_state(execution), _outputs(store, execution))
-    return Run(context.name.removeprefix(f"{PIPELINE_NAME}."), stages, alive)
+    run_id = context.name.removeprefix(f"{PIPELINE_NAME}.")
+    return Run(run_id, stages, alive, root.unpushable_mark(run_id).exists())
 
 
 def _node_id(store: metadata_store.MetadataStore, execution: metadata_store_pb2.Execution) -> str:
