@@ -28,7 +28,8 @@ SLOW_ENCODERS = [name for name in ENCODERS if name != "efficientnet_lite0"]
 
 
 def _slow_if_large(names: Collection[str]) -> list:
-    marks = {name: [pytest.mark.slow] * name.endswith(tuple(SLOW_ENCODERS)) for name in names}
+    slow = ("pretrained", *SLOW_ENCODERS)
+    marks = {name: [pytest.mark.slow] * name.endswith(slow) for name in names}
     return [pytest.param(name, marks=marks[name]) for name in names]
 
 
