@@ -29,9 +29,9 @@ from components.ship_example_gen.labels import Issue, judge_rows
 from components.ship_example_gen.listing import read_bytes
 from components.ship_example_gen.overlaps import SceneGroups
 from components.ship_example_gen.quality import measure
-from components.ship_example_gen.scenes import origins
+from components.ship_example_gen.scenes import Origin, origins
 from components.ship_example_gen.settings import IngestionSettings, ShipLimits
-from components.ship_example_gen.splits import scene_role, stable_fraction
+from components.ship_example_gen.splits import fold_roles, scene_role, stable_fraction
 from components.tfrecords import WriteSplit
 
 LABEL_ISSUES_FILE = "label_issues.csv"
@@ -53,9 +53,8 @@ def plan(inputs: Inputs, settings: IngestionSettings, groups: SceneGroups | None
     """
     planned = []
     found = origins([image.image_id for image in inputs.images], inputs.scenes, groups)
-    pairs = zip(inputs.images, found, strict=True)
-    for image, origin in sorted(pairs, key=lambda pair: stable_fraction(pair[0].image_id, "order")):
-        role = scene_role(origin.dealt_as, settings.train_ratio, settings.eval_ratio, settings.split_seed)
+    dealt = zip(inputs.images, found, _roles(inputs, found, settings), strict=True)
+    for image, origin, role in sorted(dealt, key=lambda one: stable_fraction(one[0].image_id, "order")):
         planned.append(
             ListedImage(
                 image_id=image.image_id,
@@ -68,6 +67,18 @@ def plan(inputs: Inputs, settings: IngestionSettings, groups: SceneGroups | None
             )
         )
     return planned
+
+
+def _roles(inputs: Inputs, found: Sequence[Origin], settings: IngestionSettings) -> list[str]:
+    scenes = [origin.dealt_as for origin in found]
+    if not settings.folds:
+        ratios = settings.train_ratio, settings.eval_ratio
+        return [scene_role(scene, *ratios, settings.split_seed) for scene in scenes]
+    kinds = []
+    for image in inputs.images:
+        has_ships = any(row.encoded for row in inputs.labels.rows.get(image.image_id, ()))
+        kinds.append(" ".join([str(has_ships), *inputs.scenes.extras_of(image.image_id).values()]))
+    return fold_roles(scenes, kinds, settings.folds, settings.fold)
 
 
 def ingest(

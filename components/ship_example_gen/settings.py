@@ -33,6 +33,15 @@ class IngestionSettings(ShipLimits):
         lt=1,
         description="Share of the scenes for early stopping and thresholds; test is the rest.",
     )
+    folds: int = Field(
+        default=0,
+        ge=0,
+        description="Deal the scenes to so many folds that are alike in ships and in what scenes.csv tells, "
+        "for data sets of a few hundred images; 0: a stable draw by the ratios.",
+    )
+    fold: int = Field(
+        default=0, ge=0, description="Fold that tests; the next is for early stopping and thresholds."
+    )
     find_overlaps: bool = Field(
         default=True,
         description="Look for copies and for tiles that overlap. Copies are quarantined, and what shows the "
@@ -41,10 +50,15 @@ class IngestionSettings(ShipLimits):
     split_seed: str = Field(default="0", description="Another seed deals the scenes to the roles anew.")
 
     @model_validator(mode="after")
-    def _leaves_a_test_share(self) -> "IngestionSettings":
+    def _leaves_images_to_test(self) -> "IngestionSettings":
         both = self.train_ratio + self.eval_ratio
         if both >= 1:
             raise ValueError(
                 f"train_ratio + eval_ratio must be below 1 so that some scenes are left to test, got {both:g}"
+            )
+        if self.folds and (self.folds < 3 or self.fold >= self.folds):
+            raise ValueError(
+                "expected 3 or more folds (0: none) and fold from 0 to folds - 1, "
+                f"got folds {self.folds} and fold {self.fold}"
             )
         return self

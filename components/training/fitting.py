@@ -55,13 +55,19 @@ def fit(
     course = Course.planned(settings, pretrained=set_encoder_training(model, tuned=False))
     with Meter(stage, course.steps, "steps") as meter:
         watch = _Watch(stage, course, evaluate, meter)
-        callbacks: list[keras.callbacks.Callback] = [watch]
+        # Before the watch, which is to judge the averaged weights.
+        averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if settings.weight_averaging else []
+        callbacks: list[keras.callbacks.Callback] = [*averaging, watch]
         if log_dir:
             callbacks.append(keras.callbacks.TensorBoard(log_dir, write_graph=False))
         while not watch.finished:
             set_encoder_training(model, tuned=not watch.course.frozen(watch.step))
             # XLA made the plain U-Net three times slower on CPU (TF 2.16: 564 against 188 ms a step).
-            optimizer = keras.optimizers.Adam(watch.course.learning_rate(watch.step))
+            optimizer = keras.optimizers.Adam(
+                watch.course.learning_rate(watch.step),
+                use_ema=bool(settings.weight_averaging),
+                ema_momentum=settings.weight_averaging,
+            )
             model.compile(optimizer, loss, jit_compile=False)
             model.fit(
                 batches,

@@ -36,6 +36,13 @@ class ScheduleSettings(_Settings):
     warm_up_steps: int = Field(
         30, ge=0, description="Steps over which the rate rises to its peak, at the start and after the thaw."
     )
+    weight_averaging: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Momentum, such as 0.99, of a moving average of the weights that is judged and kept in "
+        "their place; 0: none.",
+    )
     augment_flips: bool = Field(True, description="Random mirror images of training images.")
     augment_rotations: bool = Field(True, description="Random quarter turns of training images.")
     augment_colour: bool = Field(

@@ -14,7 +14,6 @@ from pipeline.settings import Settings, replaced_settings
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 
 _TRAINERS = ("classifier", "segmenter")
-_SPLIT_SEED = "ingestion.split_seed"
 
 
 class _Part(BaseModel):
@@ -44,7 +43,8 @@ class Trial:
     Attributes:
         variant: label of the variant.
         seed: of both trainers.
-        split: the `ingestion.split_seed` by which scenes were dealt to train, eval and test.
+        split: by which scenes were dealt to train, eval and test: the `ingestion.fold` if there are folds,
+            else the `ingestion.split_seed`.
         settings: everything that the run needs to know.
     """
 
@@ -146,14 +146,16 @@ def _grid_label(settings: dict[str, Any]) -> str:
 
 def _trial(path: Path, file: _File, variant: _Variant, split: str | None, seed: int | None) -> Trial:
     replacements = {**file.settings}
-    if split is not None:
-        replacements[_SPLIT_SEED] = split
-    if seed is not None:
-        replacements |= {f"{trainer}.seed": seed for trainer in _TRAINERS}
-    # Last, so that a variant may be about a seed.
-    replacements |= variant.settings
     try:
-        settings = replaced_settings(file.profile, replacements)
+        if split is not None:
+            folded = replaced_settings(file.profile, replacements).ingestion.folds
+            replacements["ingestion.fold" if folded else "ingestion.split_seed"] = split
+        if seed is not None:
+            replacements |= {f"{trainer}.seed": seed for trainer in _TRAINERS}
+        # Last, so that a variant may be about a seed.
+        settings = replaced_settings(file.profile, replacements | variant.settings)
     except SettingsError as error:
         raise SettingsError(f"{path}, variant {variant.label!r}: {error}") from None
-    return Trial(variant.label, settings.segmenter.seed, settings.ingestion.split_seed, settings)
+    ingestion = settings.ingestion
+    dealt = f"fold {ingestion.fold}" if ingestion.folds else ingestion.split_seed
+    return Trial(variant.label, settings.segmenter.seed, dealt, settings)

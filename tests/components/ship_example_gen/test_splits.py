@@ -1,12 +1,15 @@
 """The draw of roles."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from components.errors import InputError
 from components.ship_example_gen.settings import IngestionSettings
-from components.ship_example_gen.splits import scene_role, stable_fraction
+from components.ship_example_gen.splits import fold_roles, scene_role, stable_fraction
 
 
 def test_ratios_are_kept():
@@ -28,12 +31,55 @@ def test_another_seed_is_another_draw():
     assert [stable_fraction(s, "0") for s in scenes] != [stable_fraction(s, "1") for s in scenes]
 
 
+def _scenes() -> tuple[list[str], list[str]]:
+    """Five harbours of one sensor with 6 to 30 tiles, and 40 single tiles of another."""
+    scenes, kinds = [], []
+    for harbour in range(6):
+        tiles = 5 * (harbour + 1)
+        scenes += [f"harbour{harbour}"] * tiles
+        kinds += [f"{tile % 3 == 0} coarse" for tile in range(tiles)]
+    return scenes + [f"tile{number}" for number in range(40)], kinds + ["True fine"] * 40
+
+
+def test_each_image_tests_in_one_fold_and_judges_in_the_one_before():
+    scenes, kinds = _scenes()
+    roles = [fold_roles(scenes, kinds, 4, fold) for fold in range(4)]
+    for of_image in zip(*roles, strict=True):
+        assert Counter(of_image) == {"train": 2, "eval": 1, "test": 1}
+        assert of_image[of_image.index("test") - 1] == "eval"
+
+
+def test_folds_split_no_scene_and_spread_the_kinds():
+    scenes, kinds = _scenes()
+    for fold in range(4):
+        roles = fold_roles(scenes, kinds, 4, fold)
+        assert len(set(zip(scenes, roles, strict=True))) == len(set(scenes))
+        tested = Counter(kind for kind, role in zip(kinds, roles, strict=True) if role == "test")
+        assert tested["True fine"] == 10
+        # A quarter of 72 is 18, and no harbour can be divided.
+        assert 10 <= tested["False coarse"] <= 26
+
+
+def test_more_folds_than_scenes_are_refused():
+    with pytest.raises(InputError, match=r"ingestion\.folds is 3, but there are 2 scenes"):
+        fold_roles(["a", "a", "b"], ["True", "False", "True"], 3, 0)
+
+
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_fraction_is_in_range(name: str, seed: str):
     assert 0 <= stable_fraction(name, seed) < 1
 
 
-@pytest.mark.parametrize("wrong", [{"train_ratio": 0.9, "eval_ratio": 0.1}, {"train_ratio": 0}, {"ratio": 1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"train_ratio": 0.9, "eval_ratio": 0.1},
+        {"train_ratio": 0},
+        {"ratio": 1},
+        {"folds": 2},
+        {"folds": 4, "fold": 4},
+    ],
+)
 def test_settings_refuse_what_cannot_be(wrong):
     with pytest.raises(ValidationError):
         IngestionSettings(**wrong)

@@ -55,6 +55,13 @@ def test_without_seeds_those_of_the_profile_hold(tmp_path):
     assert (trial.seed, trial.split) == (0, "0")
 
 
+def test_with_folds_the_splits_are_folds(tmp_path):
+    text = "settings: {ingestion.folds: 5}\nsplits: [0, 4]\nvariants: [{label: one}]"
+    plan = _plan(tmp_path, text)
+    assert [trial.split for trial in plan.trials] == ["fold 0", "fold 4"]
+    assert [trial.settings.ingestion.fold for trial in plan.trials] == [0, 4]
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
