@@ -55,6 +55,7 @@ def create_pipeline(
     schema_file: str,
     decisions_file: str = "",
     approvals_file: str = "",
+    checkpoints: str = "",
     until: Extent = "push",
     metadata_connection_config: metadata.ConnectionConfigType | None = None,
     beam_pipeline_args: list[str] | None = None,
@@ -71,6 +72,8 @@ def create_pipeline(
             its content.
         approvals_file: who approved which model, "" for none; its path must change with its content where
             the ApprovalGate is cached.
+        checkpoints: folder that outlives a run, for the state of unfinished trainings; "" for one within the
+            run's artifacts.
         until: where to end: "data" with the verdict about the data set, before anything is trained;
             "evaluation" before the rules' verdict leads to anything; "push" in the model store.
         metadata_connection_config: ML Metadata; None on platforms that bring their own.
@@ -137,8 +140,12 @@ def create_pipeline(
         },
     )
     prepared = transform.outputs["transformed_examples"]
-    segmenter = _trainer("Segmenter", prepared, settings.segmenter)
-    classifier = _trainer("Classifier", prepared, settings.classifier) if settings.detector.cascade else None
+    segmenter = _trainer("Segmenter", prepared, settings.segmenter, checkpoints)
+    classifier = (
+        _trainer("Classifier", prepared, settings.classifier, checkpoints)
+        if settings.detector.cascade
+        else None
+    )
     detector = ShipDetector(
         segmenter=segmenter.outputs["model"],
         classifier=classifier.outputs["model"] if classifier else None,
@@ -185,12 +192,18 @@ def create_pipeline(
     return assembled([*data_stages, *trained, approval, pusher])
 
 
-def _trainer(name: str, examples: tfx.dsl.Channel, settings: ScheduleSettings) -> tfx.components.Trainer:
+def _trainer(
+    name: str, examples: tfx.dsl.Channel, settings: ScheduleSettings, checkpoints: str
+) -> tfx.components.Trainer:
     module = f"components.training.{name.lower()}"
     return tfx.components.Trainer(
         run_fn=f"{module}.run_fn",
         examples=examples,
         train_args=tfx.proto.TrainArgs(splits=_TRAINED_SPLITS),
         eval_args=tfx.proto.EvalArgs(splits=_EVAL_SPLITS),
-        custom_config={"settings": settings.model_dump(mode="json"), "code_digest": code_digest(module)},
+        custom_config={
+            "settings": settings.model_dump(mode="json"),
+            "code_digest": code_digest(module),
+            "checkpoints": checkpoints,
+        },
     ).with_id(name)

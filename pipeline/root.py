@@ -38,6 +38,11 @@ class Root:
         return self.path / "models" / "none"
 
     @property
+    def checkpoints(self) -> Path:
+        """State of trainings that have not ended."""
+        return self.path / "checkpoints"
+
+    @property
     def decisions(self) -> Path:
         """What people decided about quarantined images; read by every run."""
         return self.path / "quarantine_decisions.csv"

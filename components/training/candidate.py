@@ -11,6 +11,7 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from components.errors import SettingsError
+from components.training.checkpoint import Checkpoint
 from components.training.fitting import EpochFigures
 from components.training.settings import ScheduleSettings
 
@@ -35,10 +36,23 @@ def settings_of(fn_args: "FnArgs", kind: type[_SettingsT]) -> _SettingsT:
         raise SettingsError(f"settings of the trainer: {error}") from error
 
 
+def checkpoint_of(fn_args: "FnArgs", stage: str) -> Checkpoint:
+    """Where this training keeps its state: under custom_config's `checkpoints`, else beside its curves.
+
+    The former outlives an execution. What comes from the cache keeps its place, so that the next run of the
+    same settings on the same examples finds it.
+    """
+    config = dict(fn_args.custom_config or {})
+    folder = config.pop("checkpoints", "") or fn_args.model_run_dir
+    return Checkpoint(folder, stage, [config, fn_args.train_files, fn_args.eval_files])
+
+
 def save_candidate(
     model: keras.Model, epochs: list[EpochFigures], settings: ScheduleSettings, folder: str
 ) -> None:
     """Write `model.keras` and `history.json` into `folder`.
+
+    The model should never have been compiled: Adam's moments would make the file three times as large.
 
     The history is `{"settings": {...}, "parameters": number of weights, "epochs": [{...}]}`.
     `folder` may be on any filesystem that TensorFlow can write.
@@ -51,8 +65,7 @@ def save_candidate(
     tf.io.gfile.makedirs(folder)
     with tempfile.TemporaryDirectory() as scratch:
         local = Path(scratch) / MODEL_FILE
-        # The same network uncompiled: Adam's moments would make the file three times as large.
-        keras.Model(model.inputs, model.outputs, name=model.name).save(local)
+        model.save(local)
         tf.io.gfile.copy(str(local), posixpath.join(folder, MODEL_FILE), overwrite=True)
     with tf.io.gfile.GFile(posixpath.join(folder, HISTORY_FILE), "w") as file:
         file.write(json.dumps(history, indent=1))

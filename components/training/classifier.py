@@ -1,11 +1,12 @@
 """Trainer "Classifier": does an image show a ship? TFX calls `run_fn` by its dotted path."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from components.training.candidate import save_candidate, settings_of
+from components.training.candidate import checkpoint_of, save_candidate, settings_of
+from components.training.devices import predict, training_devices
 from components.training.fitting import Evaluate, fit
 from components.training.networks.registry import CLASSIFIERS
 from components.training.scores import roc_auc
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
 
 STAGE = "Classifier"
-# Keras' own rather than one of `losses`: an edited segmentation loss must not retrain the classifier.
-_LOSS = keras.losses.BinaryCrossentropy(from_logits=True)
 
 
 def run_fn(fn_args: "FnArgs") -> None:
@@ -29,13 +28,36 @@ def run_fn(fn_args: "FnArgs") -> None:
     """
     settings = settings_of(fn_args, ClassifierSettings)
     keras.utils.set_random_seed(settings.seed)
-    model = CLASSIFIERS[settings.architecture](settings)
-    images = training_images(fn_args.train_files, settings)
-    score = score_on(eval_images(fn_args.eval_files, settings), settings.batch_size)
-    epochs = fit(
-        STAGE, model, images, loss=_LOSS, evaluate=score, settings=settings, log_dir=fn_args.model_run_dir
-    )
-    save_candidate(model, epochs, settings, fn_args.serving_model_dir)
+    checkpoint = checkpoint_of(fn_args, STAGE)
+    build = CLASSIFIERS[settings.architecture]
+    with training_devices(STAGE, settings):
+        model = build(settings)
+        images = training_images(fn_args.train_files, settings)
+        score = score_on(eval_images(fn_args.eval_files, settings), settings.batch_size)
+        epochs = fit(
+            STAGE,
+            model,
+            images,
+            loss=cross_entropy,
+            evaluate=score,
+            settings=settings,
+            checkpoint=checkpoint,
+            log_dir=fn_args.model_run_dir,
+        )
+    # Anew: in single precision and for any device, whatever it was trained in and on.
+    trained = build(settings)
+    trained.set_weights(model.get_weights())
+    save_candidate(trained, epochs, settings, fn_args.serving_model_dir)
+    checkpoint.remove()
+
+
+def cross_entropy(labels: Any, logits: Any) -> Any:
+    """Mean binary cross-entropy of labels [N, 1] of 0 and 1 and logits of the same shape.
+
+    Keras' own rather than one of `losses`: an edited segmentation loss must not retrain the classifier. Its
+    function rather than its class, which divides by the number of devices also where it judges.
+    """
+    return keras.ops.mean(keras.losses.binary_crossentropy(labels, logits, from_logits=True))
 
 
 def score_on(labelled: LabelledImages, batch_size: int) -> Evaluate:
@@ -44,8 +66,8 @@ def score_on(labelled: LabelledImages, batch_size: int) -> Evaluate:
     def evaluate(model: keras.Model) -> dict[str, float]:
         starts = range(0, len(labelled.images), batch_size)
         batches = [labelled.images[start : start + batch_size].astype(np.float32) for start in starts]
-        logits = np.concatenate([np.asarray(model.predict_on_batch(batch)) for batch in batches])
-        loss = float(_LOSS(labelled.labels[:, None].astype(np.float32), logits))
+        logits = np.concatenate([predict(model, batch) for batch in batches])
+        loss = float(cross_entropy(labelled.labels[:, None].astype(np.float32), logits))
         return {"score": roc_auc(labelled.labels, logits[:, 0]), "loss": loss}
 
     return evaluate

@@ -3,14 +3,17 @@
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from components.errors import TrainingError
 from components.progress import Meter
+from components.training.checkpoint import Checkpoint, State
 from components.training.course import Course
 from components.training.networks.encoders import set_encoder_training
 from components.training.settings import ScheduleSettings
@@ -31,6 +34,7 @@ def fit(
     loss: Callable[[Any, Any], Any],
     evaluate: Evaluate,
     settings: ScheduleSettings,
+    checkpoint: Checkpoint | None = None,
     log_dir: str | None = None,
 ) -> list[EpochFigures]:
     """Train `model`; afterwards it holds the weights of the epoch that scored best.
@@ -44,17 +48,22 @@ def fit(
         loss: of targets and logits.
         evaluate: figures on the eval split.
         settings: the schedule.
+        checkpoint: kept current after each epoch; a training that was killed goes on from it, with the crops
+            that would have come next.
         log_dir: where TensorBoard's curves go.
 
     Returns:
         Figures of each epoch; `best` is 1 for the one whose weights were kept.
 
     Raises:
-        TrainingError: the loss is not finite.
+        TrainingError: the loss is not finite, or memory has run out.
     """
     course = Course.planned(settings, pretrained=set_encoder_training(model, tuned=False))
     with Meter(stage, course.steps, "steps") as meter:
-        watch = _Watch(stage, course, evaluate, meter)
+        watch = _Watch(stage, course, evaluate, meter, checkpoint)
+        resumed = checkpoint.load() if checkpoint else None
+        if resumed:
+            watch.go_on_from(resumed)
         # Before the watch, which is to judge the averaged weights.
         averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if settings.weight_averaging else []
         callbacks: list[keras.callbacks.Callback] = [*averaging, watch]
@@ -69,8 +78,16 @@ def fit(
                 ema_momentum=settings.weight_averaging,
             )
             model.compile(optimizer, loss, jit_compile=False)
-            model.fit(
-                batches,
+            upcoming = batches
+            if resumed:
+                model.optimizer.build(model.trainable_variables)
+                _assign(model.optimizer.variables, resumed.arrays["optimizer"])
+                _assign(model.weights, resumed.arrays["weights"])
+                upcoming, resumed = batches.skip(watch.step - watch.phase_start), None
+            _fit_within_memory(
+                model,
+                stage,
+                upcoming,
                 # The watch ends each phase; there cannot be more epochs than steps.
                 epochs=len(watch.epochs) + settings.steps,
                 initial_epoch=len(watch.epochs),
@@ -84,16 +101,37 @@ def fit(
     return watch.epochs
 
 
+def _fit_within_memory(model: keras.Model, stage: str, batches: tf.data.Dataset, **options: Any) -> None:
+    try:
+        model.fit(batches, **options)
+    except tf.errors.ResourceExhaustedError as error:
+        section = stage.lower()
+        smaller = f"{section}.crop_px" if section == "segmenter" else f"{section}.input_px"
+        raise TrainingError(
+            f"{stage} ran out of memory: lower {section}.batch_size or {smaller} "
+            f"({str(error).splitlines()[0]})"
+        ) from error
+
+
+def _assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
 class _Watch(keras.callbacks.Callback):
     """Sets the rate of each step, judges each epoch and ends the phases of a course."""
 
-    def __init__(self, stage: str, course: Course, evaluate: Evaluate, meter: Meter) -> None:
+    def __init__(
+        self, stage: str, course: Course, evaluate: Evaluate, meter: Meter, checkpoint: Checkpoint | None
+    ) -> None:
         super().__init__()
         self.course = course
         self.step = 0
         self.epochs: list[EpochFigures] = []
         self.finished = False
+        self.phase_start = 0
         self._stage, self._evaluate, self._meter = stage, evaluate, meter
+        self._checkpoint, self._resumed = checkpoint, False
         self._started = time.monotonic()
         self._best = (-math.inf, -math.inf)
         self._best_weights: list[Any] = []
@@ -104,9 +142,52 @@ class _Watch(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """A phase begins: whether the encoder is frozen stays as it is until the phase ends."""
         self._frozen = self.course.frozen(self.step)
-        # The fresh optimizer first makes things worse; that must not use up the patience.
-        self._stale_epochs = 0
         self._pace_step = -1
+        if not self._resumed:
+            self.phase_start = self.step
+            # The fresh optimizer first makes things worse; that must not use up the patience.
+            self._stale_epochs = 0
+        self._resumed = False
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Save the state that the epoch begins with.
+
+        Not when the one before ends: with averaging, the model holds the averaged weights there.
+        """
+        if not self._checkpoint or not self.epochs or self.epochs[-1]["step"] != self.step:
+            return
+        self._checkpoint.save(
+            State(
+                {
+                    "step": self.step,
+                    "phase_start": self.phase_start,
+                    "elapsed_s": time.monotonic() - self._started,
+                    "course": [self.course.steps, self.course.frozen_steps],
+                    "epochs": self.epochs,
+                    "best": self._best,
+                    "stale_epochs": self._stale_epochs,
+                },
+                {
+                    "weights": self.model.get_weights(),
+                    "best_weights": self._best_weights,
+                    "optimizer": [np.asarray(variable) for variable in self.model.optimizer.variables],
+                },
+            )
+        )
+
+    def go_on_from(self, state: State) -> None:
+        """Take over what a killed training had reached."""
+        progress = state.progress
+        self.step, self.phase_start = progress["step"], progress["phase_start"]
+        steps, frozen_steps = progress["course"]
+        self.course = replace(self.course, steps=steps, frozen_steps=frozen_steps)
+        self.epochs, self._best = progress["epochs"], tuple(progress["best"])
+        self._best_weights, self._stale_epochs = list(state.arrays["best_weights"]), progress["stale_epochs"]
+        self._started -= progress["elapsed_s"]
+        self._resumed = True
+        self._meter.expect(steps)
+        self._meter.advance(self.step)
+        LOGGER.info("%s goes on from step %d", self._stage, self.step)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Set the rate of this step."""

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from components.training.candidate import save_candidate, settings_of
+from components.training.candidate import checkpoint_of, save_candidate, settings_of
 from components.training.crops import EvalWindow, eval_windows, training_crops
+from components.training.devices import predict, training_devices
 from components.training.fitting import Evaluate, fit
 from components.training.losses import LOSSES, Loss
 from components.training.networks.registry import SEGMENTERS
@@ -32,14 +33,28 @@ def run_fn(fn_args: "FnArgs") -> None:
     """
     settings = settings_of(fn_args, SegmenterSettings)
     keras.utils.set_random_seed(settings.seed)
-    model = SEGMENTERS[settings.architecture](settings)
-    crops = training_crops(fn_args.train_files, settings)
     loss = LOSSES[settings.loss]
-    score = score_on(eval_windows(fn_args.eval_files, settings), loss, _stride_px(settings))
-    epochs = fit(
-        STAGE, model, crops, loss=loss, evaluate=score, settings=settings, log_dir=fn_args.model_run_dir
-    )
-    save_candidate(model, epochs, settings, fn_args.serving_model_dir)
+    checkpoint = checkpoint_of(fn_args, STAGE)
+    build = SEGMENTERS[settings.architecture]
+    with training_devices(STAGE, settings):
+        model = build(settings)
+        crops = training_crops(fn_args.train_files, settings)
+        score = score_on(eval_windows(fn_args.eval_files, settings), loss, _stride_px(settings))
+        epochs = fit(
+            STAGE,
+            model,
+            crops,
+            loss=loss,
+            evaluate=score,
+            settings=settings,
+            checkpoint=checkpoint,
+            log_dir=fn_args.model_run_dir,
+        )
+    # Anew: in single precision and for any device, whatever it was trained in and on.
+    trained = build(settings)
+    trained.set_weights(model.get_weights())
+    save_candidate(trained, epochs, settings, fn_args.serving_model_dir)
+    checkpoint.remove()
 
 
 def score_on(windows: list[EvalWindow], loss: Loss, stride_px: int) -> Evaluate:
@@ -73,8 +88,7 @@ def segment(model: keras.Model, image: NDArray[np.uint8], stride_px: int) -> NDA
     height, width, _ = image.shape
     padding = [(0, -height % stride_px), (0, -width % stride_px), (0, 0)]
     batch = np.pad(image, padding)[None].astype(np.float32)
-    logits: NDArray[np.float32] = np.asarray(model.predict_on_batch(batch))[0, :height, :width, 0]
-    return logits
+    return predict(model, batch)[0, :height, :width, 0]
 
 
 def _stride_px(settings: SegmenterSettings) -> int:

@@ -36,6 +36,11 @@ class ScheduleSettings(_Settings):
     warm_up_steps: int = Field(
         30, ge=0, description="Steps over which the rate rises to its peak, at the start and after the thaw."
     )
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "auto",
+        description="Of the computation; what is saved is float32. auto: mixed_float16 on GPUs with tensor "
+        "cores, else float32.",
+    )
     weight_averaging: float = Field(
         0.0,
         ge=0,

@@ -1,0 +1,58 @@
+"""What a trainer computes on: whatever accelerators TensorFlow sees, and in which precision."""
+
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from components.training.settings import ScheduleSettings
+
+LOGGER = logging.getLogger("ships.training")
+
+# From Volta on, half precision is faster than single precision (Keras' guide to mixed precision).
+_TENSOR_CORES = (7, 0)
+
+
+@contextlib.contextmanager
+def training_devices(stage: str, settings: ScheduleSettings) -> Iterator[None]:
+    """Build and fit networks within: on all GPUs, each with its share of the batch, or else on the CPU.
+
+    Args:
+        stage: name for the log.
+        settings: `precision`, and the `batch_size` that the GPUs share.
+    """
+    gpus = accelerators()
+    precision = _half_precision_if_fast(gpus) if settings.precision == "auto" else settings.precision
+    # With one device or none the default strategy saves the copies that mirroring keeps.
+    strategy = tf.distribute.MirroredStrategy(gpus) if len(gpus) > 1 else tf.distribute.get_strategy()
+    LOGGER.info("%s trains on %s in %s", stage, ", ".join(gpus) or "the CPU", precision)
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        with strategy.scope():
+            yield
+    finally:
+        keras.config.set_dtype_policy(usual)
+
+
+def accelerators() -> list[str]:
+    """Names of the GPUs that TensorFlow sees, such as "GPU:0"."""
+    return [gpu.name.removeprefix("/device:") for gpu in tf.config.list_logical_devices("GPU")]
+
+
+def predict(model: keras.Model, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits float32 [N, ...] of a batch, of a model that may be mirrored on several devices."""
+    # Every replica answers the whole batch, one after the other.
+    return np.asarray(model.predict_on_batch(images), np.float32)[: len(images)]
+
+
+def _half_precision_if_fast(gpus: Sequence[str]) -> str:
+    if not gpus:
+        return "float32"
+    details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+    fast = all(detail.get("compute_capability", (0, 0)) >= _TENSOR_CORES for detail in details)
+    return "mixed_float16" if fast else "float32"
