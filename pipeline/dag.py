@@ -146,6 +146,10 @@ def create_pipeline(
         statistics=statistics.outputs["statistics"],
         settings=settings.detector,
         contrast=settings.contrast,
+        # Nothing that does not change the model: it would be joined anew for another rule.
+        recipe=settings.model_dump(
+            mode="json", exclude={"acceptance", "evaluation", "approval", "beam"}
+        ),
     )
     candidate = detector.outputs["model"]
     baseline = Baseline(candidate=candidate, store=model_store)

@@ -21,10 +21,12 @@ class Slice:
     Attributes:
         features: what defines the slice, such as {"ship_group": "1-2"}; empty for all test images.
         figures: by head and metric name, such as figures["cascade", "dice"].
+        gains: likewise of a candidate, the difference candidate - baseline, paired over the same images.
     """
 
     features: dict[str, str]
     figures: dict[tuple[str, str], Figure] = field(default_factory=dict)
+    gains: dict[tuple[str, str], Figure] = field(default_factory=dict)
 
     def matches(self, features: dict[str, str]) -> bool:
         """Whether this is the slice that exactly these features define."""
