@@ -14,6 +14,7 @@ from components.data_report.component import DataReport
 from components.evaluation.component import ShipEvaluator
 from components.examples import SPLITS
 from components.image_screener.component import ImageScreener
+from components.review_report.component import ReviewReport
 from components.ship_detector.component import ShipDetector
 from components.ship_example_gen.component import ShipExampleGen
 from components.ship_sampler.component import ShipSampler
@@ -55,6 +56,7 @@ def create_pipeline(
     schema_file: str,
     decisions_file: str = "",
     approvals_file: str = "",
+    runs_root: str = "",
     until: Extent = "push",
     metadata_connection_config: metadata.ConnectionConfigType | None = None,
     beam_pipeline_args: list[str] | None = None,
@@ -71,6 +73,7 @@ def create_pipeline(
             its content.
         approvals_file: who approved which model, "" for none; its path must change with its content where
             the ApprovalGate is cached.
+        runs_root: value of --root in the commands that the review page tells; "" where there is none.
         until: where to end: "data" with the verdict about the data set, before anything is trained;
             "evaluation" before the rules' verdict leads to anything; "push" in the model store.
         metadata_connection_config: ML Metadata; None on platforms that bring their own.
@@ -148,7 +151,7 @@ def create_pipeline(
         contrast=settings.contrast,
         # Nothing that does not change the model: it would be joined anew for another rule.
         recipe=settings.model_dump(
-            mode="json", exclude={"acceptance", "evaluation", "approval", "beam"}
+            mode="json", exclude={"acceptance", "evaluation", "review", "approval", "beam"}
         ),
     )
     candidate = detector.outputs["model"]
@@ -172,6 +175,19 @@ def create_pipeline(
     ]
     if until == "evaluation":
         return assembled([*data_stages, *trained])
+    review = ReviewReport(
+        examples=clean,
+        model=candidate,
+        evaluation=evaluator.outputs["evaluation"],
+        baseline_model=baseline.outputs["model"],
+        data_report=report.outputs["report"],
+        segmenter=segmenter.outputs["model"],
+        classifier=classifier.outputs["model"] if classifier else None,
+        splits=_TEST_SPLITS,
+        settings=settings.review,
+        data_digest=source.fingerprint,
+        root=runs_root,
+    )
     approval = ApprovalGate(
         model=candidate,
         evaluation=evaluator.outputs["evaluation"],
@@ -179,6 +195,8 @@ def create_pipeline(
         store=model_store,
         settings=settings.approval,
     )
+    # What the gate waits for is a person, who needs the page.
+    approval.add_upstream_node(review)
     pusher = tfx.components.Pusher(
         model=candidate,
         model_blessing=approval.outputs["blessing"],
@@ -186,7 +204,7 @@ def create_pipeline(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=model_store)
         ),
     )
-    return assembled([*data_stages, *trained, approval, pusher])
+    return assembled([*data_stages, *trained, review, approval, pusher])
 
 
 def _trainer(name: str, examples: tfx.dsl.Channel, settings: ScheduleSettings) -> tfx.components.Trainer:

@@ -71,6 +71,7 @@ def local_pipeline(
         approvals_file=str(_by_content(located.path / "approvals", located.approvals.name, approvals))
         if approvals
         else "",
+        runs_root=str(located.path),
         until=until,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(located.metadata)),
         beam_pipeline_args=list(settings.beam.args),

@@ -24,7 +24,7 @@ from components.evaluation.names import (
     SEGMENTER_MASK,
     SHIP_SIZE,
 )
-from components.evaluation.ships import ImageShips, compare_ships, median_size
+from components.evaluation.ships import ImageShips, compare_ships, size_of_ships
 from components.examples import ENCODED_PIXELS, IMAGE
 from components.masks.rle import decode, parse_runs
 from components.progress import advance
@@ -57,8 +57,7 @@ def count_ships(extracts: dict[str, Any]) -> dict[str, Any]:
     features.pop(IMAGE, None)
     rows = [row.decode() for row in np.ravel(features.get(ENCODED_PIXELS, []))]
     if rows:
-        areas_px = [sum(map(int, row.split()[1::2])) for row in rows]
-        features[SHIP_SIZE] = np.array([median_size(areas_px).encode()])
+        features[SHIP_SIZE] = np.array([size_of_ships(rows).encode()])
     predictions = extracts[tfma.PREDICTIONS_KEY]
     # With a baseline, TFMA keeps the predictions by model.
     numbers: dict[str, Any]

@@ -4,8 +4,8 @@ One combiner a head adds up what all metrics of the head need, since sums are sh
 Keras metrics are no choice here: TFMA cannot run those of Keras 3.
 
 A metric with an interval comes with two more, `<metric>_lower` and `<metric>_upper`, its 95 % bounds. They
-cost nothing beside TFMA's resampling, which runs every metric 20 times more. NaN stands for an undefined one. Of
-a candidate beside a baseline, `<metric>_gain` is the paired difference, with bounds likewise.
+cost nothing beside TFMA's resampling, which runs every metric 20 times more. NaN stands for an undefined one.
+Of a candidate beside a baseline, `<metric>_gain` is the paired difference, with bounds likewise.
 
 | head | metric | of the images of a slice |
 |---|---|---|

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from components.evaluation.names import CLASSIFIER, IMAGES
+from components.evaluation.names import CLASSIFIER, IMAGES, SHIP_SIZE
+from components.examples import HAS_SHIP, SHIP_GROUP
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,21 @@ class Slice:
         """Value of a metric, or None where the slice does not define it (a one-class AUC, say)."""
         figure = self.figures.get((head, metric))
         return None if figure is None else figure.value
+
+    @property
+    def label(self) -> str:
+        """The slice in words, such as "1-2 ships" or "Source airbus, with ships"."""
+        words = []
+        for name, value in self.features.items():
+            if name == HAS_SHIP:
+                words.append("with ships" if value == "1" else "without ships")
+            elif name == SHIP_GROUP:
+                words.append("no ship" if value == "0" else f"{value} ships")
+            elif name == SHIP_SIZE:
+                words.append(f"ships of {value} px")
+            else:
+                words.append(f"{name} {value}")
+        return ", ".join(words) or "all"
 
     @property
     def images(self) -> int:

@@ -48,7 +48,8 @@ class ShipDetector(base_component.BaseComponent):
     Outputs:
         model: `Format-Serving/`, a SavedModel (see `signatures.signatures`) with
             `assets.extra/thresholds.json`, the report of the chosen thresholds, and
-            `assets.extra/data_statistics/` and `assets.extra/settings.json`; beside it the same `thresholds.json`.
+            `assets.extra/data_statistics/` and `assets.extra/settings.json`; beside it the same
+            `thresholds.json`.
     """
 
     SPEC_CLASS = ShipDetectorSpec

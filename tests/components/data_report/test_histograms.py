@@ -11,8 +11,8 @@ from components.data_report.charts import chart, tick_values
 from components.data_report.histograms import Axis, Histogram, fitting_axis
 from components.data_report.measures import known_measures
 from components.data_report.thumbnails import Extremes, Sighting
-from components.pages.numbers import number, percent
 from components.examples import SPLITS
+from components.pages.numbers import number, percent
 
 
 @pytest.mark.parametrize("axis", [Axis(-2, 8), Axis(0.3, 30_000, log=True)])
