@@ -13,7 +13,7 @@ from components.examples import IMAGE
 from components.masks.rle import decode as decode_rle
 from components.pages.pictures import jpeg_uri
 from components.review_report.judging import Judged
-from components.review_report.sample import TestImage
+from components.review_report.sample import DrawnImage
 from components.ship_example_gen.decoding import decode as decode_image
 
 _EDGE_PX = 320
@@ -57,7 +57,7 @@ class Picture:
         places: by number of the slice, as what ("worst", "median", "best") and at which place it is shown.
     """
 
-    image: TestImage
+    image: DrawnImage
     candidate: Judged
     baseline: Judged | None
     jpeg: str
@@ -89,7 +89,7 @@ class Gallery:
         slices: to choose from.
         pictures: of all slices.
         disagreements: images on which the two models differ most.
-        left_out: labels of slices for which the page has no room.
+        left_out: labels of slices for whose pictures, or some of them, the page has no room.
     """
 
     slices: list[GallerySlice]
@@ -102,24 +102,28 @@ class _Album:
     """Makes pictures of drawn images on demand, each once."""
 
     def __init__(
-        self, images: Sequence[TestImage], candidate: Sequence[Judged], baseline: Sequence[Judged]
+        self,
+        images: Sequence[DrawnImage],
+        candidate: Sequence[Judged],
+        baseline: Sequence[Judged],
+        room_bytes: int,
     ) -> None:
         self._images, self._candidate, self._baseline = images, candidate, baseline
         self._made: dict[int, Picture] = {}
-        self.size_bytes = 0
+        self._room_bytes = room_bytes
 
-    def picture(self, index: int) -> Picture:
-        """The picture of a drawn image."""
-        if index not in self._made:
+    def picture(self, index: int) -> Picture | None:
+        """The picture of a drawn image; None of a further one when the page is full."""
+        if index not in self._made and self._room_bytes > 0:
             baseline = self._baseline[index] if self._baseline else None
             made = _picture(self._images[index], self._candidate[index], baseline)
             self._made[index] = made
-            self.size_bytes += made.size_bytes
-        return self._made[index]
+            self._room_bytes -= made.size_bytes
+        return self._made.get(index)
 
 
 def gallery(
-    images: Sequence[TestImage],
+    images: Sequence[DrawnImage],
     candidate: Sequence[Judged],
     baseline: Sequence[Judged],
     slices: Sequence[Slice],
@@ -138,10 +142,9 @@ def gallery(
         disagreements: how many images on which the models differ.
     """
     # The disagreements stand in a list of their own, so that a picture may be in the page twice.
-    album, of_differences = (_Album(images, candidate, baseline) for _ in range(2))
-    differing = [
-        of_differences.picture(index) for index in most_differing(candidate, baseline, disagreements)
-    ]
+    differences = _Album(images, candidate, baseline, _MOST_BYTES // 4)
+    differing = [differences.picture(index) for index in most_differing(candidate, baseline, disagreements)]
+    album = _Album(images, candidate, baseline, _MOST_BYTES * 3 // 4)
     shown: list[GallerySlice] = []
     left_out: list[str] = []
     pictures: dict[str, Picture] = {}
@@ -149,17 +152,25 @@ def gallery(
         members = [i for i, image in enumerate(images) if image.belongs_to(part.features)]
         if not members or not each:
             continue
-        full = album.size_bytes + of_differences.size_bytes > _MOST_BYTES
-        if full or len(shown) == _MOST_SLICES:
+        if len(shown) == _MOST_SLICES:
             left_out.append(part.label)
             continue
-        shown.append(GallerySlice(number, part.label, len(members)))
-        for kind, chosen in extremes(members, candidate, each).items():
-            for place, index in enumerate(chosen):
-                picture = album.picture(index)
+        chosen = [
+            (kind, place, album.picture(index))
+            for kind, indices in extremes(members, candidate, each).items()
+            for place, index in enumerate(indices)
+        ]
+        for kind, place, picture in chosen:
+            if picture is not None:
                 picture.places[number] = (kind, place)
                 pictures[picture.image.image_id] = picture
-    return Gallery(shown, list(pictures.values()), differing, left_out)
+        if any(picture is not None for *_, picture in chosen):
+            shown.append(GallerySlice(number, part.label, len(members)))
+        if any(picture is None for *_, picture in chosen):
+            left_out.append(part.label)
+    return Gallery(
+        shown, list(pictures.values()), [picture for picture in differing if picture is not None], left_out
+    )
 
 
 def extremes(members: Sequence[int], judged: Sequence[Judged], each: int) -> dict[str, list[int]]:
@@ -191,7 +202,7 @@ def most_differing(candidate: Sequence[Judged], baseline: Sequence[Judged], most
     return [index for _, index in sorted(apart)[:most]]
 
 
-def _picture(image: TestImage, candidate: Judged, baseline: Judged | None) -> Picture:
+def _picture(image: DrawnImage, candidate: Judged, baseline: Judged | None) -> Picture:
     content = tf.train.Example.FromString(image.record).features.feature[IMAGE].bytes_list.value
     rgb = decode_image(content[0]).rgb if content else None
     height, width = candidate.size or (rgb.shape[:2] if rgb is not None else (1, 1))
@@ -230,16 +241,29 @@ def path(mask: _Mask) -> str:
     # OpenCV's contours run through the middle of border pixels, in which a line of pixels has no area.
     fine = cv2.resize(mask, None, fx=_FINER, fy=_FINER, interpolation=cv2.INTER_NEAREST)
     contours, hierarchy = cv2.findContours(fine, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    pieces: dict[int, list[str]] = {}
-    bends: dict[int, int] = {}
-    for index, contour in enumerate(contours):
-        points = cv2.approxPolyDP(contour, 0.6 * _FINER, closed=True)[:, 0]
+
+    def piece(index: int) -> int:
         # A hole belongs to the piece around it, without which it would be drawn as one.
-        piece = index if hierarchy[0, index, 3] < 0 else int(hierarchy[0, index, 3])
-        steps = "L".join(f"{x:g} {y:g}" for x, y in (points / _FINER).round(1).tolist())
-        pieces.setdefault(piece, []).append(f"M{steps}Z")
-        bends[piece] = bends.get(piece, 0) + len(points)
-    largest = sorted(pieces, key=lambda piece: -cv2.contourArea(contours[piece]))
-    drawn = np.cumsum([bends[piece] for piece in largest])
-    kept = max(int(np.searchsorted(drawn, _MOST_BENDS, side="right")), 1)
-    return "".join("".join(pieces[piece]) for piece in largest[:kept])
+        around = int(hierarchy[0, index, 3])
+        return index if around < 0 else around
+
+    areas = [cv2.contourArea(contour) for contour in contours]
+    order = sorted(range(len(contours)), key=lambda i: (-areas[piece(i)], piece(i), piece(i) != i, -areas[i]))
+    parts: list[str] = []
+    left = _MOST_BENDS
+    for index in order:
+        points = _simplified(contours[index]) / _FINER
+        left -= len(points)
+        if left < 0:
+            break
+        steps = "L".join(f"{x:g} {y:g}" for x, y in points.round(1).tolist())
+        parts.append(f"M{steps}Z")
+    return "".join(parts)
+
+
+def _simplified(contour: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Bends of an outline, int32 [bends, 2]; coarser ones where it would take the page by itself."""
+    tolerance = 0.6 * _FINER
+    while len(points := cv2.approxPolyDP(contour, tolerance, closed=True)[:, 0]) > _MOST_BENDS:
+        tolerance *= 2
+    return points

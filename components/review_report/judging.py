@@ -11,7 +11,7 @@ from tfx.utils import path_utils
 
 from components.evaluation.image_numbers import dice
 from components.evaluation.names import CASCADE, CASCADE_MASK, CLASSIFIER, HIT_PX, IMAGE_SIZE, PREDICTED_PX
-from components.review_report.sample import TestImage
+from components.review_report.sample import DrawnImage
 from components.ship_detector.thresholds import CURVE_THRESHOLDS
 
 
@@ -59,7 +59,7 @@ class Model:
         evaluate.module = module
         return cls(evaluate, None if threshold is None else float(threshold))
 
-    def judge(self, images: Sequence[TestImage]) -> Iterator[Judged]:
+    def judge(self, images: Sequence[DrawnImage]) -> Iterator[Judged]:
         """Answers in the order of the images, one image in memory at a time."""
         for image in images:
             answer = self.evaluate(examples=tf.constant([image.record]))

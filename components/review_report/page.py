@@ -1,5 +1,6 @@
 """A review as one HTML file that needs nothing else. Imports no TensorFlow of its own."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -146,7 +147,7 @@ def scale(value: float) -> float:
 
 def _commands(verdict: Verdict, origin: Origin) -> list[tuple[str, str]]:
     """What a reviewer can do, and the command for it."""
-    about = f"{origin.run} --root {origin.root or 'DIR'}"
+    about = f"{origin.run} --root {shlex.quote(origin.root) if origin.root else 'DIR'}"
     override = " --override" if verdict.state == "failed" else ""
     approve = {
         "passed": "Let it be pushed (with approval.mode automatic it is without a word)",

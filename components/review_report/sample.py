@@ -16,7 +16,7 @@ _GIVEN = (HAS_SHIP, SHIP_GROUP)
 
 
 @dataclass(frozen=True)
-class TestImage:
+class DrawnImage:
     """A test image that was drawn.
 
     Attributes:
@@ -42,7 +42,7 @@ class TestImage:
 class Sample:
     """The drawn images, in the order of the draw, and from how many."""
 
-    images: tuple[TestImage, ...]
+    images: tuple[DrawnImage, ...]
     total: int
 
     @property
@@ -116,7 +116,7 @@ def _drawn(strata: dict[tuple[str, ...], list[tuple[bytes, str]]], most: int) ->
     }
 
 
-def _image(record: bytes, names: Sequence[str], weights: dict[str, float]) -> TestImage | None:
+def _image(record: bytes, names: Sequence[str], weights: dict[str, float]) -> DrawnImage | None:
     feature = tf.train.Example.FromString(record).features.feature
     image_id = _text(feature[IMAGE_ID])
     if image_id not in weights:
@@ -125,7 +125,7 @@ def _image(record: bytes, names: Sequence[str], weights: dict[str, float]) -> Te
     features = {name: _text(feature[name]) for name in names}
     if rows:
         features[SHIP_SIZE] = size_of_ships(rows)
-    return TestImage(image_id, features, rows, record, weights[image_id])
+    return DrawnImage(image_id, features, rows, record, weights[image_id])
 
 
 def _text(feature: tf.train.Feature) -> str:
