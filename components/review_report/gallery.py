@@ -227,8 +227,8 @@ def _picture(image: DrawnImage, candidate: Judged, baseline: Judged | None) -> P
             candidate=path(predicted),
             baseline=path(empty if pushed is None else pushed),
             found=path(truth & predicted),
-            missed="" if mask is None else path(truth & (1 - predicted)),
-            false=path(predicted & (1 - truth)),
+            missed="" if mask is None else path((truth > predicted).astype(np.uint8)),
+            false=path((predicted > truth).astype(np.uint8)),
         ),
     )
 
@@ -264,6 +264,8 @@ def path(mask: _Mask) -> str:
 def _simplified(contour: NDArray[np.int32]) -> NDArray[np.int32]:
     """Bends of an outline, int32 [bends, 2]; coarser ones where it would take the page by itself."""
     tolerance = 0.6 * _FINER
-    while len(points := cv2.approxPolyDP(contour, tolerance, closed=True)[:, 0]) > _MOST_BENDS:
+    points: NDArray[np.int32] = cv2.approxPolyDP(contour, tolerance, closed=True)[:, 0]
+    while len(points) > _MOST_BENDS:
         tolerance *= 2
+        points = cv2.approxPolyDP(contour, tolerance, closed=True)[:, 0]
     return points

@@ -10,7 +10,10 @@ PHONE_PX, DESK_PX = 390, 1280
 ORIGIN = Origin(
     "20261123-100000", "/data/my runs", (("model", "7", "artifacts/m"),), (("data digest", "ab"),)
 )
-COLUMN = "[...document.querySelectorAll('#metrics-table tbody tr')].filter(r => r.offsetParent).map(r => r.cells[{}].textContent)"
+COLUMN = (
+    "[...document.querySelectorAll('#metrics-table tbody tr')].filter(row => row.offsetParent)"
+    ".map(row => row.cells[{}].textContent)"
+)
 PICTURES = "[...document.querySelectorAll('#pictures [data-kind={}] .file')].map(one => one.textContent)"
 
 
@@ -60,11 +63,10 @@ def test_nothing_that_came_with_the_data_runs(browser, page):
 
 def test_rules_and_what_to_do_stand_on_top(browser, page):
     browser.show(page, DESK_PX)
-    assert browser.value("[...document.querySelectorAll('#rules-title ~ .rules .outcome')].map(o => o.textContent)") == [
-        "✓ kept", "✕ broken", "? not judged",
-    ]  # fmt: skip
+    outcomes = "[...document.querySelectorAll('#rules-title ~ .rules .outcome')].map(one => one.textContent)"
+    assert browser.value(outcomes) == ["✓ kept", "✕ broken", "? not judged"]
     told = browser.value("document.querySelector('[aria-labelledby=rules-title]').textContent")
-    assert "95 % interval −0.010 to +0.110); chance alone may be the cause" in told
+    assert "95 % interval \N{MINUS SIGN}0.010 to +0.110); chance alone may be the cause" in told
     assert "Cannot be judged: no test image. A person has to decide." in told
     commands = browser.value("[...document.querySelectorAll('.command code')].map(one => one.textContent)")
     assert commands == [
