@@ -13,7 +13,6 @@ from components.evaluation.names import (
     CASCADE,
     CLASSIFIER,
     DICE,
-    IMAGES,
     JUDGED_METRICS,
     SEGMENTER,
 )
@@ -24,11 +23,13 @@ from components.pages.rendering import render_page
 from components.review_report.curves import Points
 from components.review_report.gallery import BEST, MEDIAN, WORST
 from components.review_report.plots import HEIGHT_PX, WIDTH_PX, Plot, plot
-from components.review_report.review import Review
+from components.review_report.review import ModelReview, Review
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-# More rows are no table to read but a file to compute with, and TFMA's own files are that.
-_MOST_ROWS = 3000
+# More rows are no table to read but a file to compute with, and TFMA's own files are that. A row takes half a
+# kilobyte.
+_MOST_ROWS = 2000
+_MOST_INTERVALS = 150
 
 
 @dataclass(frozen=True)
@@ -94,18 +95,19 @@ def render(review: Review, origin: Origin, made_at: datetime | None = None) -> s
         made_at: when; now if None.
     """
     rows, cut = _rows(review.evaluation)
+    intervals = _intervals(review.evaluation)
     return render_page(
         TEMPLATES,
         made_at=made_at,
-        filters={"signed": signed, "figure": figure_text, "scale": scale, "short": lambda text: text[:12]},
+        filters={"signed": signed, "figure": figure_text, "scale": scale},
         review=review,
         origin=origin,
         verdict=_VERDICTS[review.verdict.state],
         commands=_commands(review.verdict, origin),
         overall=next((part for part in review.evaluation.candidate if not part.features), Slice({})),
-        pushed_overall=next((part for part in review.evaluation.baseline if not part.features), None),
         with_ships=_part(review.evaluation.candidate, {HAS_SHIP: "1"}),
-        intervals=_intervals(review.evaluation),
+        intervals=intervals[:_MOST_INTERVALS],
+        further=max(len(intervals) - _MOST_INTERVALS, 0),
         curves=[one for one in _curves(review) if one],
         confusions=_confusions(review.evaluation),
         rows=rows,
@@ -178,11 +180,16 @@ def _part(slices: Sequence[Slice], features: Mapping[str, str]) -> Slice | None:
     return next((part for part in slices if part.features == features), None)
 
 
+def _beside_baseline(evaluation: Evaluation) -> list[tuple[Slice, Slice | None]]:
+    """Each slice of the candidate with that of the pushed model, if it has it."""
+    pushed = {frozenset(part.features.items()): part for part in evaluation.baseline}
+    return [(part, pushed.get(frozenset(part.features.items()))) for part in evaluation.candidate]
+
+
 def _intervals(evaluation: Evaluation) -> list[tuple[Slice, Figure, Figure | None]]:
     """Dice of the cascade by slice: candidate, and baseline if there is one."""
     rows = []
-    for part in evaluation.candidate:
-        other = _part(evaluation.baseline, part.features)
+    for part, other in _beside_baseline(evaluation):
         if figure := part.figures.get((CASCADE, DICE)):
             rows.append((part, figure, other.figures.get((CASCADE, DICE)) if other else None))
     return rows
@@ -193,14 +200,15 @@ def _curves(review: Review) -> list[Plot | None]:
     if review.baseline:
         models.insert(0, ("baseline", "pushed model", review.baseline))
 
-    def at_threshold(
-        points: Points, thresholds: Points, threshold: float | None
-    ) -> tuple[float, float] | None:
-        """The point of a curve whose threshold is nearest to the tuned one."""
-        if threshold is None or not points or len(points) != len(thresholds):
+    def tuned(model: ModelReview, points: Points) -> tuple[float, float] | None:
+        """The point of a curve over thresholds that is nearest to the one in force."""
+        thresholds = [threshold for threshold, _ in model.curves.dice_by_threshold]
+        if model.mask_threshold is None or not thresholds:
             return None
-        nearest = min(range(len(points)), key=lambda i: abs(thresholds[i][0] - threshold))
-        return points[nearest]
+        in_force = model.mask_threshold
+        nearest = min(range(len(thresholds)), key=lambda i: abs(thresholds[i] - in_force))
+        # Above the highest probability there is no precision, so that its curve ends earlier.
+        return points[nearest] if nearest < len(points) else None
 
     return [
         plot(
@@ -212,9 +220,7 @@ def _curves(review: Review) -> list[Plot | None]:
                 (
                     kind,
                     f"{label} at its threshold",
-                    at_threshold(
-                        model.curves.precision_recall, model.curves.dice_by_threshold, model.mask_threshold
-                    ),
+                    tuned(model, model.curves.precision_recall),
                 )
                 for kind, label, model in models
             ],
@@ -229,9 +235,7 @@ def _curves(review: Review) -> list[Plot | None]:
                 (
                     kind,
                     f"{label} at its threshold",
-                    at_threshold(
-                        model.curves.dice_by_threshold, model.curves.dice_by_threshold, model.mask_threshold
-                    ),
+                    tuned(model, model.curves.dice_by_threshold),
                 )
                 for kind, label, model in models
             ],
@@ -274,12 +278,11 @@ def _confusions(evaluation: Evaluation) -> list[tuple[str, _Confusion]]:
 def _rows(evaluation: Evaluation) -> tuple[list[_Row], int]:
     """Every metric of every slice in reading order, and how many did not fit."""
     rows = []
-    for part in evaluation.candidate:
-        other = _part(evaluation.baseline, part.features)
+    for part, other in _beside_baseline(evaluation):
         for head in (CASCADE, SEGMENTER, CLASSIFIER):
             for metric in JUDGED_METRICS[head]:
                 figure = part.figures.get((head, metric))
-                if figure is None or metric == IMAGES:
+                if figure is None:
                     continue
                 pushed = other.value(head, metric) if other else None
                 gain = part.gains.get((head, metric))

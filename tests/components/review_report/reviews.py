@@ -174,7 +174,7 @@ def bare_review() -> Review:
 
 
 def crowded_review() -> Review:
-    """200,000 test images in 120 slices, of which 60 large and noisy ones were drawn."""
+    """200,000 test images in 1,202 slices, of which 60 large and noisy ones were drawn."""
     edge_px = 384
     ship = np.kron(np.random.default_rng(0).integers(0, 2, (48, 48), np.uint8), np.ones((8, 8), np.uint8))
     images, answers = [], []
@@ -182,7 +182,7 @@ def crowded_review() -> Review:
         images.append(drawn(f"{number:04}.jpg", [ship], edge_px, 200_000 / 60, Harbour=f"port {number % 45}"))
         answers.append(judged([ship], Answer(np.roll(ship, number), 0.9)))
     parts = [part({}, 0.5, 200_000, 0.01), part({HAS_SHIP: "1"}, 0.5, 200_000, 0.01)]
-    parts += [part({"Harbour": f"port {number}"}, 0.5, 1700, 0.01) for number in range(117)]
+    parts += [part({"Harbour": f"port {number}"}, 0.5, 1700, 0.01) for number in range(1200)]
     weights = np.array([image.weight for image in images])
     return Review(
         verdict=Verdict(),
