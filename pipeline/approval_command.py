@@ -112,7 +112,12 @@ def list_approvals(root: Root, console: Console) -> None:
     console.print(table)
 
 
-def _judged(root: Root, run_id: str) -> _Judged:
+def evaluated_run(root: Root, run_id: str) -> Run:
+    """The run of an id, or the newest that was evaluated for "latest".
+
+    Raises:
+        InputError: there is no such run, or it has no evaluation.
+    """
     runs = list_runs(root)
     if not runs:
         raise InputError(f"--root {root.path}: there is no run; `ships run --root {root.path} ...` makes one")
@@ -126,12 +131,17 @@ def _judged(root: Root, run_id: str) -> _Judged:
         if run is None:
             known = ", ".join(run.run_id for run in runs)
             raise InputError(f"no run {run_id} under {root.path}; there are {known} (or say {LATEST})")
-    model, evaluation = run.uri("ShipDetector", "model"), run.uri("ShipEvaluator", "evaluation")
-    if not model or not evaluation:
+    if not run.uri("ShipDetector", "model") or not run.uri("ShipEvaluator", "evaluation"):
         raise InputError(
             f"run {run.run_id} ({run.state}) has no evaluation, so there is nothing to decide on; start its "
             "command again and let it run through"
         )
+    return run
+
+
+def _judged(root: Root, run_id: str) -> _Judged:
+    run = evaluated_run(root, run_id)
+    model, evaluation = run.uri("ShipDetector", "model") or "", run.uri("ShipEvaluator", "evaluation") or ""
     file = Path(evaluation, VERDICT_FILE)
     try:
         return _Judged(run, model, evaluation, from_json(file.read_bytes()))

@@ -314,6 +314,26 @@ RunArgument = Annotated[
 NoteOption = Annotated[str, typer.Option("--note", help="Why; kept with the decision.")]
 
 
+@app.command("review")
+def review_command(
+    root: RootOption,
+    run_id: Annotated[
+        str, typer.Argument(metavar="[RUN]", help="Id of a run, as `ships runs` shows it; else the latest.")
+    ] = "latest",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Copy the page to this file, to send it to someone.")
+    ] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Say where the review page of a run is: rules, slices, curves, worst images, beside the pushed model.
+
+    A run from before there were review pages gets one now.
+    """
+    from pipeline.review_command import show_review  # noqa: PLC0415
+
+    show_review(Root(root), run_id, output, open_page, _console())
+
+
 @app.command("approve")
 def approve_command(
     run_id: RunArgument,

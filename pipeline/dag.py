@@ -14,6 +14,7 @@ from components.data_report.component import DataReport
 from components.evaluation.component import ShipEvaluator
 from components.examples import SPLITS
 from components.image_screener.component import ImageScreener
+from components.review_report.component import ReviewReport
 from components.ship_detector.component import ShipDetector
 from components.ship_example_gen.component import ShipExampleGen
 from components.ship_sampler.component import ShipSampler
@@ -56,6 +57,7 @@ def create_pipeline(
     decisions_file: str = "",
     approvals_file: str = "",
     checkpoints: str = "",
+    runs_root: str = "",
     until: Extent = "push",
     metadata_connection_config: metadata.ConnectionConfigType | None = None,
     beam_pipeline_args: list[str] | None = None,
@@ -74,6 +76,7 @@ def create_pipeline(
             the ApprovalGate is cached.
         checkpoints: folder that outlives a run, for the state of unfinished trainings; "" for one within the
             run's artifacts.
+        runs_root: value of --root in the commands that the review page tells; "" where there is none.
         until: where to end: "data" with the verdict about the data set, before anything is trained;
             "evaluation" before the rules' verdict leads to anything; "push" in the model store.
         metadata_connection_config: ML Metadata; None on platforms that bring their own.
@@ -153,6 +156,10 @@ def create_pipeline(
         statistics=statistics.outputs["statistics"],
         settings=settings.detector,
         contrast=settings.contrast,
+        # Nothing that does not change the model: it would be joined anew for another rule.
+        recipe=settings.model_dump(
+            mode="json", exclude={"acceptance", "evaluation", "review", "approval", "beam"}
+        ),
     )
     candidate = detector.outputs["model"]
     baseline = Baseline(candidate=candidate, store=model_store)
@@ -175,6 +182,19 @@ def create_pipeline(
     ]
     if until == "evaluation":
         return assembled([*data_stages, *trained])
+    review = ReviewReport(
+        examples=clean,
+        model=candidate,
+        evaluation=evaluator.outputs["evaluation"],
+        baseline_model=baseline.outputs["model"],
+        data_report=report.outputs["report"],
+        segmenter=segmenter.outputs["model"],
+        classifier=classifier.outputs["model"] if classifier else None,
+        splits=_TEST_SPLITS,
+        settings=settings.review,
+        data_digest=source.fingerprint,
+        root=runs_root,
+    )
     approval = ApprovalGate(
         model=candidate,
         evaluation=evaluator.outputs["evaluation"],
@@ -182,6 +202,8 @@ def create_pipeline(
         store=model_store,
         settings=settings.approval,
     )
+    # What the gate waits for is a person, who needs the page.
+    approval.add_upstream_node(review)
     pusher = tfx.components.Pusher(
         model=candidate,
         model_blessing=approval.outputs["blessing"],
@@ -189,7 +211,7 @@ def create_pipeline(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=model_store)
         ),
     )
-    return assembled([*data_stages, *trained, approval, pusher])
+    return assembled([*data_stages, *trained, review, approval, pusher])
 
 
 def _trainer(

@@ -72,6 +72,7 @@ def local_pipeline(
         if approvals
         else "",
         checkpoints=str(located.checkpoints),
+        runs_root=str(located.path),
         until=until,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(located.metadata)),
         beam_pipeline_args=list(settings.beam.args),

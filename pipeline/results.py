@@ -14,6 +14,7 @@ from components.evaluation.results import read_evaluation
 from components.evaluation.verdict import VERDICT_FILE, Verdict
 from components.evaluation.verdict import from_json as from_verdict_json
 from components.examples import IMAGE_COUNT
+from components.review_report.settings import PAGE_FILE as REVIEW_FILE
 from pipeline.console import ProgressDisplay
 from pipeline.overlays import write_overlays
 from pipeline.root import Root
@@ -71,6 +72,7 @@ def show_results(root: Root, run_id: str, console: Console) -> None:
     _show_places(
         console,
         {
+            "review": Path(_uri(run, "ReviewReport", "review")) / REVIEW_FILE,
             "pictures": pictures / "overview.png",
             "candidate": Path(_uri(run, "ShipDetector", "model")),
             "model store": root.model_store,

@@ -19,6 +19,7 @@ from components.data_gate.settings import AcceptanceSettings
 from components.errors import SettingsError
 from components.evaluation.settings import EvaluationSettings
 from components.image_screener.settings import ScreeningSettings
+from components.review_report.settings import ReviewSettings
 from components.ship_detector.settings import DetectorSettings
 from components.ship_example_gen.settings import IngestionSettings
 from components.ship_sampler.settings import SamplingSettings
@@ -58,6 +59,7 @@ class Settings(BaseModel):
     segmenter: SegmenterSettings = Field(SegmenterSettings(), description="U-Net.")
     detector: DetectorSettings = Field(DetectorSettings(), description="Both networks as one model.")
     evaluation: EvaluationSettings = Field(EvaluationSettings(), description="What a model must reach.")
+    review: ReviewSettings = Field(ReviewSettings(), description="The page about a judged model.")
     approval: ApprovalSettings = Field(ApprovalSettings(), description="Who lets a model be pushed.")
     beam: BeamSettings = Field(BeamSettings(), description="Where the data stages run.")
 

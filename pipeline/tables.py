@@ -22,13 +22,11 @@ from components.evaluation.names import (
     SEGMENTER,
     SHIP_DICE_OF,
     SHIP_RECALL,
-    SHIP_SIZE,
     SHIP_SIZES,
     SHIPS_OF,
 )
 from components.evaluation.slices import Evaluation, Figure, Slice
 from components.evaluation.verdict import Verdict
-from components.examples import HAS_SHIP, SHIP_GROUP
 from pipeline.runs import Run
 
 # An interval this much off the middle is told as one that is not.
@@ -47,7 +45,7 @@ def dice_table(evaluation: Evaluation) -> Table:
     kinds = [part.features for part in evaluation.candidate[1:]]
     for part, following in zip_longest(evaluation.candidate, kinds):
         row = [
-            slice_label(part),
+            part.label,
             str(part.images),
             _interval(part.figures.get((CASCADE, DICE))),
             _number(part.value(SEGMENTER, DICE)),
@@ -89,21 +87,6 @@ def ships_table(evaluation: Evaluation) -> Table:
     return table
 
 
-def slice_label(part: Slice) -> str:
-    """A slice in words, such as "1-2 ships" or "Source airbus, with ships"."""
-    words = []
-    for name, value in part.features.items():
-        if name == HAS_SHIP:
-            words.append("with ships" if value == "1" else "without ships")
-        elif name == SHIP_GROUP:
-            words.append("no ship" if value == "0" else f"{value} ships")
-        elif name == SHIP_SIZE:
-            words.append(f"ships of {value} px")
-        else:
-            words.append(f"{name} {value}")
-    return ", ".join(words) or "all"
-
-
 def verdict_table(verdict: Verdict) -> Table:
     """Each rule with value, bound and outcome."""
     table = Table(title=f"Rules: {verdict.state}", title_justify="left")
@@ -114,7 +97,7 @@ def verdict_table(verdict: Verdict) -> Table:
         value = None if check.value is None else Figure(check.value, check.lower, check.upper)
         outcome = f"[{colours[check.outcome]}]{check.outcome}[/]"
         table.add_row(
-            escape(f"{check.head} {check.metric}, {slice_label(Slice(check.slice))}"),
+            escape(f"{check.head} {check.metric}, {Slice(check.slice).label}"),
             str(check.images),
             _interval(value),
             check.bound,

@@ -13,6 +13,8 @@ _LAST_COPIED = "saved_model.pb"
 ASSETS_EXTRA = "assets.extra"
 # Statistics of the data that a model comes from, `Split-NAME/FeatureStats.pb`, beneath `ASSETS_EXTRA`.
 DATA_STATISTICS = "data_statistics"
+# Settings of the stages that a model comes from, beneath `ASSETS_EXTRA`.
+SETTINGS_FILE = "settings.json"
 
 
 def versions(store: str) -> list[int]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from components.data_report.histograms import Axis, Histogram
 from components.examples import ROLES
+from components.pages.numbers import number, round_values
 
 WIDTH_PX = 300
 _RIDGE_PX = 30
@@ -117,29 +118,7 @@ def tick_values(axis: Axis) -> list[float]:
             stride = -(-(last - first + 1) // _TICKS)
             return [10.0**power for power in range(first, last + 1, stride)]
         return [axis.low, axis.high]
-    rough = (axis.high - axis.low) / _TICKS
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
-    first, last = math.ceil(axis.low / step - 1e-9), math.floor(axis.high / step + 1e-9)
-    return [number * step for number in range(first, last + 1)]
-
-
-def number(value: float) -> str:
-    """Three significant digits, thousands separated, never in powers of ten."""
-    if not math.isfinite(value):
-        return "none"
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    digits = 2 - math.floor(math.log10(abs(value))) if value else 0
-    text = f"{value:.{min(max(digits, 0), 6)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def percent(share: float) -> str:
-    """A share of 0-1 in per cent; what is more than nothing never reads as nothing."""
-    if 0 < share < 0.001:
-        return "< 0.1 %"
-    return f"{100 * share:.1f} %" if 0 < share < 0.1 else f"{100 * share:.0f} %"
+    return round_values(axis.low, axis.high, _TICKS)
 
 
 def _outline(shares: list[float], peak: float, foot: float) -> str:

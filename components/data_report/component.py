@@ -7,8 +7,9 @@ from components.code_digest import code_digest
 from components.data_gate.artifact import DataSetReport
 from components.data_gate.settings import AcceptanceSettings
 from components.data_report.executor import Executor
-from components.data_report.page import templates_digest
+from components.data_report.page import TEMPLATES
 from components.data_report.settings import DataReportSettings
+from components.pages.rendering import templates_digest
 from components.ship_example_gen.component import LabelReport
 
 
@@ -86,7 +87,7 @@ class DataReport(base_component.BaseComponent):
                 model_store=model_store,
                 acceptance=acceptance.model_dump_json(),
                 settings=(settings or DataReportSettings()).model_dump_json(),
-                code_digest=f"{code_digest('components.data_report.executor')}{templates_digest()}",
+                code_digest=f"{code_digest('components.data_report.executor')}{templates_digest(TEMPLATES)}",
                 report=channel_utils.as_channel([DataSetReport()]),
             )
         )

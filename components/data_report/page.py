@@ -1,23 +1,21 @@
 """A survey and its judgement as one HTML file that needs nothing else. Imports no TensorFlow of its own."""
 
-import base64
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
-import jinja2
-
 from components.data_gate.judgement import Distance, Judgement
-from components.data_report.charts import CHART_PX, Chart, chart, number, percent
+from components.data_report.charts import CHART_PX, Chart, chart
 from components.data_report.collect import MOST_SHIPS, Survey
 from components.data_report.measures import Measure
 from components.examples import ROLES, SHIP_GROUPS
+from components.pages.numbers import number
+from components.pages.rendering import render_page
 
-_TEMPLATES = Path(__file__).resolve().parent / "templates"
+TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -37,16 +35,10 @@ def render(survey: Survey, judgement: Judgement, source: str = "", made_at: date
         source: where the images come from, for the reader; "" if not to be told.
         made_at: when; now if None.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"count": "{:,}".format, "number": number, "percent": percent, "limits": limits}
-    script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
-    return environment.get_template("page.html.jinja").render(
+    return render_page(
+        TEMPLATES,
+        made_at=made_at,
+        filters={"limits": limits},
         survey=survey,
         judgement=judgement,
         verdict=_verdict(judgement),
@@ -56,21 +48,8 @@ def render(survey: Survey, judgement: Judgement, source: str = "", made_at: date
         roles=ROLES,
         ship_groups=SHIP_GROUPS,
         source=source,
-        made_at=(made_at or datetime.now(UTC)).strftime("%-d %B %Y, %H:%M UTC"),
         chart_px=CHART_PX,
-        script=script,
-        # The hash in the page's security policy: a script that came in with the data would not run.
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
-
-
-def templates_digest() -> str:
-    """Changes with every file the page is made from, as `components.code_digest` does with modules."""
-    digest = hashlib.sha256()
-    for file in sorted(_TEMPLATES.iterdir()):
-        digest.update(file.name.encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def limits(measure: Measure) -> str:

@@ -1,28 +1,19 @@
 """Small pictures for the page, and the few images that earn one. Imports no TensorFlow."""
 
-import base64
 import heapq
 from dataclasses import dataclass
 from itertools import count
 
-import cv2
-
+from components.pages.pictures import jpeg_uri
 from components.ship_example_gen.decoding import decode
 
 _EDGE_PX = 160
-_JPEG_QUALITY = 70
 
 
 def thumbnail(image_bytes: bytes) -> str:
     """A JPEG of at most 160 x 160 px as data URI; "" for bytes that cannot be decoded."""
     rgb = decode(image_bytes).rgb
-    if rgb is None:
-        return ""
-    scale = _EDGE_PX / max(rgb.shape[:2])
-    height, width = (max(1, round(edge * min(scale, 1.0))) for edge in rgb.shape[:2])
-    small = cv2.cvtColor(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
-    _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
+    return "" if rgb is None else jpeg_uri(rgb, _EDGE_PX)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from components.evaluation.image_numbers import mask_numbers
 from components.evaluation.names import (
+    BASELINE,
+    CANDIDATE,
     CASCADE,
     CASCADE_MASK,
     CLASSIFIER,
@@ -22,7 +24,7 @@ from components.evaluation.names import (
     SEGMENTER_MASK,
     SHIP_SIZE,
 )
-from components.evaluation.ships import ImageShips, compare_ships, median_size
+from components.evaluation.ships import ImageShips, compare_ships, size_of_ships
 from components.examples import ENCODED_PIXELS, IMAGE
 from components.masks.rle import decode, parse_runs
 from components.progress import advance
@@ -46,6 +48,8 @@ def ship_extractors(
 def count_ships(extracts: dict[str, Any]) -> dict[str, Any]:
     """Extracts of one image with `mask_numbers` as the predictions of both mask heads.
 
+    Beside a baseline, the candidate's are followed by the baseline's.
+
     The feature `ship_size` is added for slicing if the image has ships. The image and the masks are left out.
     """
     advance(STAGE)
@@ -53,8 +57,7 @@ def count_ships(extracts: dict[str, Any]) -> dict[str, Any]:
     features.pop(IMAGE, None)
     rows = [row.decode() for row in np.ravel(features.get(ENCODED_PIXELS, []))]
     if rows:
-        areas_px = [sum(map(int, row.split()[1::2])) for row in rows]
-        features[SHIP_SIZE] = np.array([median_size(areas_px).encode()])
+        features[SHIP_SIZE] = np.array([size_of_ships(rows).encode()])
     predictions = extracts[tfma.PREDICTIONS_KEY]
     # With a baseline, TFMA keeps the predictions by model.
     numbers: dict[str, Any]
@@ -62,6 +65,9 @@ def count_ships(extracts: dict[str, Any]) -> dict[str, Any]:
         numbers = _numbers_by_head(predictions, rows)
     else:
         numbers = {model: _numbers_by_head(heads, rows) for model, heads in predictions.items()}
+        for head in (SEGMENTER, CASCADE):
+            # Side by side, so that sums over images also tell how the two models vary together.
+            numbers[CANDIDATE][head] = np.hstack([numbers[CANDIDATE][head], numbers[BASELINE][head]])
     small = {key: value for key, value in extracts.items() if key != tfma.INPUT_KEY}
     return small | {tfma.FEATURES_KEY: features, tfma.PREDICTIONS_KEY: numbers}
 

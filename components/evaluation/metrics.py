@@ -5,6 +5,7 @@ Keras metrics are no choice here: TFMA cannot run those of Keras 3.
 
 A metric with an interval comes with two more, `<metric>_lower` and `<metric>_upper`, its 95 % bounds. They
 cost nothing beside TFMA's resampling, which runs every metric 20 times more. NaN stands for an undefined one.
+Of a candidate beside a baseline, `<metric>_gain` is the paired difference, with bounds likewise.
 
 | head | metric | of the images of a slice |
 |---|---|---|
@@ -32,9 +33,11 @@ from components.evaluation.image_numbers import FOUND, LABELLED, PLACE, SHIP_DIC
 from components.evaluation.names import (
     ACCURACY,
     AUC,
+    CANDIDATE,
     DICE,
     F2,
     FOUND_OF,
+    GAIN,
     LOWER,
     PIXEL_DICE,
     PIXEL_IOU,
@@ -50,7 +53,7 @@ from components.evaluation.names import (
     SHIPS_OF,
     UPPER,
 )
-from components.evaluation.ratios import Moments, Ratio, estimate
+from components.evaluation.ratios import Moments, Ratio, estimate, estimate_gain
 from components.evaluation.roc import roc_auc
 from components.evaluation.slices import Figure
 
@@ -128,10 +131,11 @@ class _HeadCombiner(beam.CombineFn):
 
 
 class _MaskCombiner(_HeadCombiner):
-    """Adds up the numbers of a mask head."""
+    """Adds up the numbers of a mask head; of a candidate beside a baseline, those of both."""
 
     def create_accumulator(self) -> Moments:
-        return Moments.none(len(PLACE))
+        # TFMA names a model only where there are two.
+        return Moments.none(len(PLACE) * (2 if self._head.model_name == CANDIDATE else 1))
 
     def add_input(self, sums: Moments, element: metric_types.StandardMetricInputs) -> Moments:
         for _, numbers in self._images(element):
@@ -148,7 +152,10 @@ class _MaskCombiner(_HeadCombiner):
         counts = {
             self._head._replace(name=name): float(sums.total[place]) for name, place in MASK_COUNTS.items()
         }
-        return counts | self._named({name: estimate(ratio, sums) for name, ratio in MASK_RATIOS.items()})
+        figures = {name: estimate(ratio, sums) for name, ratio in MASK_RATIOS.items()}
+        if self._head.model_name == CANDIDATE:
+            figures |= {name + GAIN: estimate_gain(ratio, sums) for name, ratio in MASK_RATIOS.items()}
+        return counts | self._named(figures)
 
 
 @dataclass

@@ -6,6 +6,8 @@ CANDIDATE, BASELINE = "candidate", "baseline"
 
 # Outputs of that signature from which the ships are counted, see `components.evaluation.extractors`.
 SEGMENTER_MASK, CASCADE_MASK, IMAGE_SIZE = "segmenter_mask", "cascade_mask", "image_size"
+# And those from which curves over the threshold are drawn, see `components.review_report`.
+PREDICTED_PX, HIT_PX = "predicted_px", "hit_px"
 
 # Feature by which images are sliced: class of the median labelled ship area. Images without ships have none.
 SHIP_SIZE = "ship_size"
@@ -28,6 +30,9 @@ IMAGES = "example_count"
 
 # A metric's 95 % bounds travel through TFMA as metrics of these suffixes; `results` joins the three.
 LOWER, UPPER = "_lower", "_upper"
+
+# The paired difference candidate - baseline of a metric of masks, with bounds of its own, travels likewise.
+GAIN = "_gain"
 
 # What a rule can be about: metrics in 0-1 of which more is better.
 _OF_MASKS = (

@@ -90,6 +90,41 @@ def estimate(ratio: Ratio, moments: Moments) -> Figure | None:
     return Figure(value, value - reach, value + reach)
 
 
+def estimate_gain(ratio: Ratio, moments: Moments) -> Figure | None:
+    """Difference of a ratio between two models that judged the same images, with a 95 % interval.
+
+    The delta method on the difference of each image's two linearized contributions, so that what is hard for
+    both models cancels (Cochran as in `estimate`, section 6.11 on the comparison of ratios).
+
+    Args:
+        ratio: about the numbers of one model.
+        moments: of vectors [candidate's numbers, baseline's numbers].
+
+    Returns:
+        Candidate less baseline; None where either is undefined, no bounds for a single image.
+    """
+    half = moments.total.size // 2
+    weights = np.zeros(2 * half)
+    gain = 0.0
+    for sign, offset in ((1.0, 0), (-1.0, half)):
+        above = sum(weight * moments.total[offset + i] for i, weight in ratio.over.items())
+        below = sum(weight * moments.total[offset + i] for i, weight in ratio.under.items())
+        if not moments.images or not math.isfinite(above) or not below > 0:
+            return None
+        gain += sign * above / below
+        for i, weight in ratio.over.items():
+            weights[offset + i] += sign * weight / below
+        for i, weight in ratio.under.items():
+            weights[offset + i] -= sign * weight * above / below**2
+    if moments.images < 2:
+        return Figure(float(gain))
+    # Numbers that a model does not tell are NaN; those that this ratio needs are not.
+    used = np.flatnonzero(weights)
+    squares = max(float(weights[used] @ moments.products[np.ix_(used, used)] @ weights[used]), 0.0)
+    reach = NORMAL_95 * math.sqrt(moments.images / (moments.images - 1) * squares)
+    return Figure(float(gain), float(gain - reach), float(gain + reach))
+
+
 def wilson_interval(share: float, trials: float) -> tuple[float, float]:
     """Bounds of the 95 % score interval of a share of `trials` (> 0), both within 0-1."""
     shrink = NORMAL_95**2 / trials

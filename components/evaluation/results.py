@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 
-from components.evaluation.names import BASELINE, CANDIDATE, LOWER, SHIP_SIZE, SHIP_SIZES, UPPER
+from components.evaluation.names import BASELINE, CANDIDATE, GAIN, LOWER, SHIP_SIZE, SHIP_SIZES, UPPER
 from components.evaluation.slices import Evaluation, Figure, Slice
 from components.examples import HAS_SHIP, SHIP_GROUP, SHIP_GROUPS
 
@@ -43,6 +43,9 @@ def _join_bounds(part: Slice) -> None:
         figure = part.figures.get((head, metric))
         if figure and lower and upper and figure.lower is None:
             part.figures[head, metric] = Figure(figure.value, lower.value, upper.value)
+    for head, metric in list(part.figures):
+        if metric.endswith(GAIN):
+            part.gains[head, metric.removesuffix(GAIN)] = part.figures.pop((head, metric))
 
 
 def _feature_text(key: Any) -> str:

@@ -61,6 +61,9 @@ def _checks(evaluation: Evaluation, rule: RuleSettings) -> Iterator[Check]:
         outcome = "cannot be judged" if doubt else _outcome(figure, rule.min)
         yield check(kind="min", allowed=rule.min, outcome=outcome, holds=_holds(outcome, held), reason=doubt)
     if rule.max_drop is not None:
+        gain = part.gains.get((rule.head, rule.metric)) if part else None
+        # What is in doubt is the difference, which two models on the same images share most of their luck in.
+        doubt = _doubt(part, gain or figure, rule)
         if not evaluation.baseline:
             doubt, held = "no model was pushed yet", False
         elif pushed is None:
@@ -73,6 +76,7 @@ def _checks(evaluation: Evaluation, rule: RuleSettings) -> Iterator[Check]:
             holds=_holds(outcome, held),
             reason=doubt,
             baseline=pushed,
+            gain=gain,
         )
 
 

@@ -50,6 +50,11 @@ def median_size(areas_px: Sequence[int]) -> str:
     return SHIP_SIZES[size_class(float(np.median(areas_px)))]
 
 
+def size_of_ships(rows: Sequence[str]) -> str:
+    """Class of the median ship of an image from the run-length strings of its ships (at least one)."""
+    return median_size([sum(map(int, row.split()[1::2])) for row in rows])
+
+
 def f2_score(tp: NDArray[np.int64], fp: NDArray[np.int64], fn: NDArray[np.int64]) -> float:
     """Mean over IoU thresholds of 5 tp / (5 tp + 4 fn + fp), 0-1; no ship and no prediction counts as 1.
 

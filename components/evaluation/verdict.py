@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from components.evaluation.slices import Figure
+
 VERDICT_FILE = "verdict.json"
 
 Outcome = Literal["pass", "fail", "cannot be judged"]
@@ -29,6 +31,8 @@ class Check:
         lower: end of the 95 % interval of `value`, None if not computed.
         upper: the other end.
         baseline: value of the latest pushed model, None where there is none.
+        gain: `value` less `baseline` with the 95 % interval of this difference, paired over the same images;
+            None for a metric whose difference is not measured, and for kind "min".
     """
 
     metric: str
@@ -44,6 +48,7 @@ class Check:
     lower: float | None = None
     upper: float | None = None
     baseline: float | None = None
+    gain: Figure | None = None
 
     @property
     def bound(self) -> str:
@@ -56,6 +61,11 @@ class Check:
     def __str__(self) -> str:
         where = ", ".join(f"{name}={value}" for name, value in self.slice.items()) or "all test images"
         value = "no value" if self.value is None else f"{self.value:.3f}"
+        if self.gain and self.gain.lower is not None and self.gain.upper is not None:
+            value += (
+                f" ({self.gain.value:+.3f} to the pushed model, 95 % interval "
+                f"{self.gain.lower:+.3f} to {self.gain.upper:+.3f})"
+            )
         told = f"{self.head} {self.metric} on {where}: {value}, {self.bound}: {self.outcome}"
         return f"{told} ({self.reason})" if self.reason else told
 

@@ -1,5 +1,8 @@
 """ShipDetector component: two trained networks in, one SavedModel out."""
 
+import json
+from typing import Any
+
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, channel_utils, component_spec, standard_artifacts
 
@@ -15,6 +18,7 @@ class ShipDetectorSpec(component_spec.ComponentSpec):
     PARAMETERS = {  # noqa: RUF012 (declared so by TFX)
         "settings": component_spec.ExecutionParameter(type=str),
         "contrast": component_spec.ExecutionParameter(type=str),
+        "recipe": component_spec.ExecutionParameter(type=str),
         "code_digest": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
@@ -44,7 +48,8 @@ class ShipDetector(base_component.BaseComponent):
     Outputs:
         model: `Format-Serving/`, a SavedModel (see `signatures.signatures`) with
             `assets.extra/thresholds.json`, the report of the chosen thresholds, and
-            `assets.extra/data_statistics/`; beside it the same `thresholds.json`.
+            `assets.extra/data_statistics/` and `assets.extra/settings.json`; beside it the same
+            `thresholds.json`.
     """
 
     SPEC_CLASS = ShipDetectorSpec
@@ -59,6 +64,7 @@ class ShipDetector(base_component.BaseComponent):
         statistics: channel.BaseChannel,
         settings: DetectorSettings,
         contrast: ContrastSettings,
+        recipe: dict[str, Any] | None = None,
     ) -> None:
         """Wire the detector.
 
@@ -70,6 +76,7 @@ class ShipDetector(base_component.BaseComponent):
             statistics: of the data set, kept with the model.
             settings: cascade, tiling, test-time augmentation, thresholds.
             contrast: the adjustment that Transform made for both trainers.
+            recipe: settings by section (JSON values) of all stages that made the model; kept with it.
         """
         super().__init__(
             spec=ShipDetectorSpec(
@@ -79,6 +86,7 @@ class ShipDetector(base_component.BaseComponent):
                 statistics=statistics,
                 settings=settings.model_dump_json(),
                 contrast=contrast.model_dump_json(),
+                recipe=json.dumps(recipe or {}),
                 code_digest=code_digest("components.ship_detector.executor"),
                 model=channel_utils.as_channel([standard_artifacts.Model()]),
             )

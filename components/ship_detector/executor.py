@@ -56,7 +56,8 @@ class Executor(base_executor.BaseExecutor):
         )
         tuning = tune_on(detector, examples, settings)
         statistics = artifact_utils.get_single_uri(input_dict["statistics"])
-        export(detector, tuning, statistics, path_utils.serving_model_dir(model_uri))
+        recipe = str(exec_properties.get("recipe") or "{}")
+        export(detector, tuning, statistics, path_utils.serving_model_dir(model_uri), recipe)
         write_tuning(tuning, model_uri)
 
 

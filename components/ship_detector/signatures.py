@@ -11,6 +11,7 @@ import tensorflow as tf
 from components.examples import ENCODED_PIXELS, IMAGE
 from components.masks import rle_graph
 from components.ship_detector.detector import Detection, ShipDetector
+from components.ship_detector.thresholds import CURVE_THRESHOLDS
 
 SERVING = "serving_default"
 MASK = "mask"
@@ -22,6 +23,7 @@ _SHIP_PIXELS = tf.TensorSpec([], tf.int64)
 _MASK_PNG = tf.TensorSpec([], tf.string)
 _CLASSIFIER = tf.TensorSpec([2], tf.float32)
 _COUNTS = tf.TensorSpec([3], tf.float32)
+_CURVE = tf.TensorSpec([len(CURVE_THRESHOLDS)], tf.float32)
 _IMAGE_SIZE = tf.TensorSpec([2], tf.int32)
 
 
@@ -42,7 +44,8 @@ def signatures(detector: ShipDetector) -> dict[str, Callable[..., dict[str, tf.T
         `segmenter` float32 [N, 3], pixels tp, fp, fn of the hard mask against the union of the labels,
         whatever the classifier says; `cascade` float32 [N, 3], the same of the mask that serving gives;
         `segmenter_mask` and `cascade_mask` string [N], run-length strings of the two masks; `image_size`
-        int32 [N, 2], height and width in px.
+        int32 [N, 2], height and width in px; `predicted_px` and `hit_px` float32 [N, thresholds], pixels that
+        the segmenter takes for ship at each of CURVE_THRESHOLDS, and those of them that are labelled so.
 
         All raise tf.errors.InvalidArgumentError for the whole request if one image cannot be decoded.
     """
@@ -73,6 +76,8 @@ def signatures(detector: ShipDetector) -> dict[str, Callable[..., dict[str, tf.T
             "segmenter_mask": runs,
             "cascade_mask": tf.where(passes, runs, ""),
             "image_size": tf.shape(mask),
+            "predicted_px": _counts_from(probabilities),
+            "hit_px": _counts_from(tf.boolean_mask(probabilities, truth > 0)),
         }
 
     answer = {
@@ -87,6 +92,8 @@ def signatures(detector: ShipDetector) -> dict[str, Callable[..., dict[str, tf.T
         "segmenter_mask": _ENCODED_PIXELS,
         "cascade_mask": _ENCODED_PIXELS,
         "image_size": _IMAGE_SIZE,
+        "predicted_px": _CURVE,
+        "hit_px": _CURVE,
     }
     return {
         SERVING: _one_by_one(serve_one, images, answer),
@@ -135,6 +142,14 @@ def _confusion(mask: tf.Tensor, truth: tf.Tensor) -> tf.Tensor:
     false = tf.reduce_sum(tf.cast(mask, tf.int32)) - hits
     missed = tf.reduce_sum(tf.cast(truth, tf.int32)) - hits
     return tf.cast(tf.stack([hits, false, missed]), tf.float32)
+
+
+def _counts_from(probabilities: tf.Tensor) -> tf.Tensor:
+    """How many of the probabilities reach each of CURVE_THRESHOLDS: float32 [thresholds], whole numbers."""
+    reached = tf.searchsorted(CURVE_THRESHOLDS, tf.reshape(probabilities, [-1]), side="right")
+    # Bin k: those that reach exactly k thresholds.
+    bins = tf.math.bincount(reached, minlength=len(CURVE_THRESHOLDS) + 1)
+    return tf.cast(tf.cumsum(bins[1:], reverse=True), tf.float32)
 
 
 def _one_by_one(

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MASK_THRESHOLDS: NDArray[np.float32] = np.round(np.linspace(0.2, 0.8, 25), 3).astype(np.float32)
+# Where the curves of a review are drawn; the ends show what no threshold can find, or rid itself of.
+CURVE_THRESHOLDS: NDArray[np.float32] = np.array([0.01, 0.02, *np.arange(1, 20) / 20, 0.98, 0.99], np.float32)
 MIN_SHIP_PIXELS = (0, 10, 20, 40, 60, 80, 100, 150, 200)
 CLASSIFIER_THRESHOLDS: NDArray[np.float32] = np.round(np.arange(100) / 100, 2).astype(np.float32)
 

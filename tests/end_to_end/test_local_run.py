@@ -16,7 +16,7 @@ from pipeline.demo.dataset import generate
 
 pytestmark = pytest.mark.slow
 
-STAGES = 16
+STAGES = 17
 MANUAL = {"approval.mode": "manual"}
 OTHER_RULES = "[{metric: dice, slice: {has_ship: 1}, min: 0.0, max_drop: 0.9}]"
 
@@ -83,6 +83,22 @@ def test_predictions_are_drawn(first_run):
     assert len(pictures) > 3
 
 
+def test_the_review_page_is_told_and_found_again(first_run, tmp_path):
+    root, output = first_run
+    (page,) = root.glob("artifacts/ReviewReport/review/*/index.html")
+    assert str(page) in output
+    copy = tmp_path / "sent.html"
+    told = call(["review", "--root", root, "-o", copy])
+    assert told.strip().splitlines()[-1] == str(copy)
+    text = copy.read_text(encoding="utf-8")
+    run = max(path.name for path in (root / "runs").iterdir())
+    assert f"ships approve {run} --root {root}" in text
+    assert text.count('class="card"') == 3
+    page.unlink()
+    assert call(["review", "--root", root]).strip().splitlines()[-1] == str(page)
+    assert f"ships approve {run}" in page.read_text(encoding="utf-8")
+
+
 def test_an_unchanged_second_run_comes_from_the_cache_and_is_listed(first_run, data):
     root, _ = first_run
     output = call(run_arguments(data, root))
@@ -103,7 +119,9 @@ def test_an_edited_loss_reruns_the_segmenter_and_what_follows(first_run, data, t
     losses.write_text(losses.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
     stages = stage_lines(call(run_arguments(data, root), code=checkout))
     rerun = {stage for stage, state in stages.items() if state == "done"}
-    assert rerun == {"Segmenter", "ShipDetector", "Baseline", "ShipEvaluator", "ApprovalGate", "Pusher"}
+    assert rerun == {
+        "Segmenter", "ShipDetector", "Baseline", "ShipEvaluator", "ReviewReport", "ApprovalGate", "Pusher"
+    }  # fmt: skip
     assert len(stages) == STAGES
 
 
@@ -123,7 +141,7 @@ def test_with_manual_approval_a_persons_word_holds_for_exactly_one_model_and_eva
     # The approval was about another evaluation of the same model.
     judged_otherwise = run_arguments(data, root, **MANUAL, **{"evaluation.rules": OTHER_RULES})
     stale = call(judged_otherwise)
-    assert _done(stale) == {"ShipEvaluator", "ApprovalGate", "Pusher"}
+    assert _done(stale) == {"ShipEvaluator", "ReviewReport", "ApprovalGate", "Pusher"}
     assert "an earlier approval was for another evaluation" in stale
     call(["reject", "latest", "--root", root, "--note", "ghost ships"])
     rejected = call(judged_otherwise)

@@ -5,6 +5,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.evaluation.names import VERDICT
 from components.evaluation.verdict import VERDICT_FILE, Check, Verdict, to_json
+from components.review_report.settings import PAGE_FILE
 
 
 class Ledger:
@@ -41,6 +42,13 @@ class Ledger:
         self._stage(run_id, "ApprovalGate", "blessing", folder, outcome=outcome, **digests)
         pushed = {"pushed_version": version} if version else {}
         self._stage(run_id, "Pusher", "pushed_model", folder.with_name("pushed"), **pushed)
+
+    def reviewed(self, run_id, page):
+        """Add a review page to a run."""
+        folder = self.root.artifacts / run_id / "review"
+        folder.mkdir()
+        (folder / PAGE_FILE).write_text(page, encoding="utf-8")
+        self._stage(run_id, "ReviewReport", "review", folder)
 
     def screened(self, run_id):
         """A run that ended before its evaluation."""

@@ -7,11 +7,12 @@ import tensorflow_data_validation as tfdv
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.data_report.charts import chart, number, percent, tick_values
+from components.data_report.charts import chart, tick_values
 from components.data_report.histograms import Axis, Histogram, fitting_axis
 from components.data_report.measures import known_measures
 from components.data_report.thumbnails import Extremes, Sighting
 from components.examples import SPLITS
+from components.pages.numbers import number, percent
 
 
 @pytest.mark.parametrize("axis", [Axis(-2, 8), Axis(0.3, 30_000, log=True)])

@@ -17,7 +17,7 @@ from components.masks import rle
 from components.ship_detector.detector import ShipDetector, segmenter_stride_px
 from components.ship_detector.export import export
 from components.ship_detector.settings import DetectorSettings
-from components.ship_detector.thresholds import Thresholds
+from components.ship_detector.thresholds import CURVE_THRESHOLDS, Thresholds
 from components.transform.settings import ContrastSettings
 
 BOX = (20, 30, 12, 25)
@@ -48,7 +48,7 @@ def detector(contrast: str = "none", **settings: Any) -> ShipDetector:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = str(tmp_path_factory.mktemp("detector"))
     statistics = str(tmp_path_factory.mktemp("statistics"))
-    export(detector(), {"thresholds": {}}, statistics, path)
+    export(detector(), {"thresholds": {}}, statistics, path, '{"segmenter": {"loss": "bce"}}')
     return path
 
 
@@ -194,6 +194,8 @@ def test_evaluate_counts_what_numpy_counts(model: Any) -> None:
         "segmenter_mask": (4,),
         "cascade_mask": (4,),
         "image_size": (4, 2),
+        "predicted_px": (4, len(CURVE_THRESHOLDS)),
+        "hit_px": (4, len(CURVE_THRESHOLDS)),
     }
     for index, (image, masks) in enumerate(zip(images, labels, strict=True)):
         truth = np.any(masks, 0) if masks else np.zeros(image.shape[:2], bool)
@@ -203,6 +205,11 @@ def test_evaluate_counts_what_numpy_counts(model: Any) -> None:
         np.testing.assert_array_equal(heads["cascade"][index], counts)
         assert heads["segmenter_mask"][index] == heads["cascade_mask"][index] == rle.encode(mask).encode()
         assert heads["image_size"][index].tolist() == list(mask.shape)
+        # The segmenter's probability is the sigmoid of (brightness - 130) / 10.
+        sure = 1 / (1 + np.exp(-(image.mean(-1) - 130) / 10))
+        reached = sure >= CURVE_THRESHOLDS[:, None, None]
+        np.testing.assert_array_equal(heads["predicted_px"][index], reached.sum((1, 2)))
+        np.testing.assert_array_equal(heads["hit_px"][index], (reached & truth).sum((1, 2)))
         assert heads["classifier"][index, 1] == (heads["classifier"][index, 0] >= 0.5)
 
 
@@ -221,8 +228,10 @@ def test_evaluate_shows_what_the_cascade_loses() -> None:
     assert heads["classifier"].numpy()[0, 1] == 0
 
 
-def test_the_tuning_report_travels_with_the_saved_model(folder: str) -> None:
-    assert json.loads((Path(folder) / "assets.extra" / "thresholds.json").read_text()) == {"thresholds": {}}
+def test_the_tuning_report_and_the_settings_travel_with_the_saved_model(folder: str) -> None:
+    extra = Path(folder) / "assets.extra"
+    assert json.loads((extra / "thresholds.json").read_text()) == {"thresholds": {}}
+    assert json.loads((extra / "settings.json").read_text()) == {"segmenter": {"loss": "bce"}}
 
 
 def test_networks_of_another_shape_are_refused() -> None:

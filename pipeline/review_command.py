@@ -1,0 +1,84 @@
+"""`ships review`: where the page about a run's model is, made now if the run has none."""
+
+import os
+import shutil
+import webbrowser
+from pathlib import Path
+
+from rich.console import Console
+
+from components.errors import InputError
+from components.examples import SPLITS
+from components.review_report.settings import PAGE_FILE, ReviewSettings
+from pipeline.approval_command import evaluated_run
+from pipeline.console import ProgressDisplay
+from pipeline.quiet import libraries_into
+from pipeline.root import Root
+from pipeline.runs import Run
+
+_LATE_PAGE = "review.html"
+# Name in `Sources`: stage and output.
+_SOURCES = {
+    "examples": ("ImageScreener", "examples"),
+    "model": ("ShipDetector", "model"),
+    "evaluation": ("ShipEvaluator", "evaluation"),
+    "baseline_model": ("Baseline", "model"),
+    "data_report": ("DataReport", "report"),
+    "segmenter": ("Segmenter", "model"),
+    "classifier": ("Classifier", "model"),
+}
+
+
+def show_review(root: Root, run_id: str, output: Path | None, open_page: bool, console: Console) -> None:
+    """Print the path of the page, and copy or open it.
+
+    Args:
+        root: where the runs are.
+        run_id: id of the run, or "latest" for the newest that was evaluated.
+        output: where to copy the page to, None for nowhere.
+        open_page: show it in the user's browser.
+        console: where progress is shown.
+
+    Raises:
+        InputError: there is no such run, it was not evaluated, or the output cannot be written.
+    """
+    run = evaluated_run(root, run_id)
+    folder = run.uri("ReviewReport", "review")
+    page = Path(folder, PAGE_FILE) if folder else root.run_folder(run.run_id) / _LATE_PAGE
+    if not page.exists():
+        _make(page, run, root, console)
+    if output is not None:
+        try:
+            shutil.copyfile(page, output)
+        except OSError as error:
+            raise InputError(f"--output {output}: cannot be written: {error.strerror}") from None
+        page = output
+    page = page.resolve()
+    print(page)
+    if open_page:
+        webbrowser.open(page.as_uri())
+
+
+def _make(page: Path, run: Run, root: Root, console: Console) -> None:
+    console.print(
+        f"Run {run.run_id} has no review page yet; it is made now ...", style="dim", highlight=False
+    )
+    is_terminal, width = console.is_terminal, console.width
+    with libraries_into(Path(os.devnull)) as terminal:
+        from components.review_report.page import Origin, code_digests, render  # noqa: PLC0415
+        from components.review_report.review import Sources, review  # noqa: PLC0415
+
+        told = Console(file=terminal, force_terminal=is_terminal, width=width)
+        uris = {name: run.uri(*place) or "" for name, place in _SOURCES.items()}
+        with ProgressDisplay(told):
+            found = review(
+                Sources(**uris), [split for split in SPLITS if split.startswith("test")], ReviewSettings()
+            )
+        artifacts = tuple(
+            (name.replace("_", " "), str(run.stages[stage].outputs[key][0].id), uris[name])
+            for name, (stage, key) in sorted(_SOURCES.items())
+            if uris[name]
+        )
+        origin = Origin(run.run_id, str(root.path.resolve()), artifacts, code_digests())
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(render(found, origin), encoding="utf-8")
