@@ -24,6 +24,7 @@ from components.ship_example_gen.settings import IngestionSettings
 from components.ship_sampler.settings import SamplingSettings
 from components.training.settings import ClassifierSettings, SegmenterSettings
 from components.transform.settings import ContrastSettings
+from pipeline.kubeflow_settings import KubeflowSettings
 
 PROFILES = Path(__file__).parent / "profiles"
 
@@ -60,6 +61,10 @@ class Settings(BaseModel):
     evaluation: EvaluationSettings = Field(EvaluationSettings(), description="What a model must reach.")
     approval: ApprovalSettings = Field(ApprovalSettings(), description="Who lets a model be pushed.")
     beam: BeamSettings = Field(BeamSettings(), description="Where the data stages run.")
+    kubeflow: KubeflowSettings = Field(
+        KubeflowSettings(),
+        description="What `ships compile` writes for a cluster; no other command reads it.",
+    )
 
     @model_validator(mode="after")
     def _classifier_sees_both_classes(self) -> "Settings":
