@@ -1,6 +1,6 @@
 """`ships compile`: the pipeline of `pipeline.dag` as a KFP v2 pipeline spec, version 2.1.0.
 
-Not by TFX's KubeflowV2DagRunner, whose output does not run on open-source Kubeflow: docs/kubeflow.md lists why.
+Not by TFX's KubeflowV2DagRunner: its output does not run on open-source Kubeflow, see docs/kubeflow.md.
 """
 
 import json
@@ -51,9 +51,9 @@ def as_yaml(spec: Message, platform: Message) -> str:
 def compile_pipeline(settings: Settings) -> tuple[Message, Message]:
     """Pipeline spec and platform spec, as JSON.
 
-    All parameters of a run go to the task "plan" alone, which calls `create_pipeline` with them and hands each
-    stage its execution properties (see `kubeflow.plan`). So KFP's cache, which compares parameters and input
-    artifacts, sees exactly what TFX's would.
+    All parameters of a run go to the task "plan" alone, which calls `create_pipeline` with them and hands
+    each stage its execution properties (see `kubeflow.plan`). So KFP's cache, which compares parameters and
+    input artifacts, sees exactly what TFX's would.
     """
     stages = list(_stages(settings))
     builder = _Builder(settings)

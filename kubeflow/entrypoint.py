@@ -1,7 +1,7 @@
 """What the containers of a compiled pipeline run: `python -m kubeflow.entrypoint`.
 
-Between KFP's launcher and a TFX executor: the launcher hands over an ExecutorInput (JSON) with URIs and without
-artifact types, and expects an ExecutorOutput with URIs; TFX opens the URIs it is given.
+Between KFP's launcher and a TFX executor: the launcher hands over an ExecutorInput (JSON) with URIs and
+without artifact types, and expects an ExecutorOutput with URIs; TFX opens the URIs it is given.
 """
 
 import argparse

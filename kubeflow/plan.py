@@ -47,8 +47,8 @@ def plan(parameters: Mapping[str, str], stages: Iterable[str]) -> dict[str, str]
     expected = set(stages)
     if changed := sorted(expected ^ set(planned)):
         raise SettingsError(
-            f"the profile adds or removes {', '.join(changed)}, which is fixed when the pipeline is compiled: "
-            "compile it with this profile (ships compile --profile ...)"
+            f"the profile adds or removes {', '.join(changed)}, which is fixed when the pipeline is "
+            "compiled: compile it with this profile (ships compile --profile ...)"
         )
     return planned
 

@@ -145,9 +145,10 @@ def compile_command(
     profile: ProfileOption = "kubeflow",
     overrides: SetOption = [],  # noqa: B006
 ) -> None:
-    """Compile the pipeline for Kubeflow Pipelines v2: one file for many runs, with data and profile given later.
+    """Compile the pipeline for Kubeflow Pipelines v2: one file for many runs.
 
-    Image, GPUs, volumes and secrets are settings of the section kubeflow.
+    Data, profile and approval are parameters of each run; image, GPUs, volumes and secrets are settings of the
+    section kubeflow.
     """
     from kubeflow.command import compile_to_file  # noqa: PLC0415
 

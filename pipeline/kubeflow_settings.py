@@ -51,7 +51,7 @@ class KubeflowSettings(_Settings):
     root: str = Field(
         "/mnt/ships",
         pattern="^/.+",
-        description="Default of the run parameter root: a folder on a volume, laid out as --root of ships run.",
+        description="Default of the run parameter root: a folder on a volume, laid out as that of ships run.",
     )
     volumes: tuple[VolumeSettings, ...] = Field(
         (VolumeSettings(claim="ships", path="/mnt/ships"),),
@@ -90,7 +90,7 @@ class KubeflowSettings(_Settings):
         root = PurePosixPath(self.root)
         if not any(root.is_relative_to(volume.path) for volume in self.volumes):
             raise ValueError(
-                f"root = {self.root} lies on none of the volumes; the pushed models and approvals there would "
-                "vanish with the task. Give a volume whose path leads to it"
+                f"root = {self.root} lies on none of the volumes; pushed models and approvals would vanish "
+                "with the task. Give a volume whose path leads to it"
             )
         return self

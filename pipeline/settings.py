@@ -63,7 +63,7 @@ class Settings(BaseModel):
     beam: BeamSettings = Field(BeamSettings(), description="Where the data stages run.")
     kubeflow: KubeflowSettings = Field(
         KubeflowSettings(),
-        description="What `ships compile` writes for a cluster; no other command reads it.",
+        description="What `ships compile` writes for a cluster; read by no other.",
     )
 
     @model_validator(mode="after")

@@ -61,7 +61,6 @@ def _components(spec):
 def _tasks(spec):
     """v2/compiler/argocompiler/dag.go (order) and v2/driver/resolve.go (where inputs come from)."""
     tasks, components = spec["root"]["dag"]["tasks"], spec["components"]
-    parameters = spec["root"]["inputDefinitions"]["parameters"]
     for name, task in tasks.items():
         if not _NAME.fullmatch(name):
             yield f"task name {name}"
@@ -79,21 +78,26 @@ def _tasks(spec):
             for key in set(wanted.get(kind, {})) ^ set(given.get(kind, {})):
                 yield f"{name}: {kind[:-1]} {key} is not both declared and given"
             for key, source in given.get(kind, {}).items():
-                if "runtimeValue" in source:
-                    continue
-                if "componentInputParameter" in source:
-                    if source["componentInputParameter"] not in parameters:
-                        yield f"{name}.{key}: no parameter {source['componentInputParameter']} of the run"
-                    continue
-                (origin,) = source.values()
-                produced = origin.get("outputParameterKey") or origin.get("outputArtifactKey")
-                outputs = components[f"comp-{origin['producerTask']}"]["outputDefinitions"][kind]
-                if produced not in outputs:
-                    yield f"{name}.{key}: {origin['producerTask']} has no output {produced}"
-                if origin["producerTask"] not in before:
-                    yield f"{name}.{key}: does not wait for {origin['producerTask']}"
+                yield from (f"{name}.{key}: {problem}" for problem in _source(spec, kind, source, before))
     if len(in_order(tasks)) != len(tasks):
         yield "tasks wait for each other in a circle"
+
+
+def _source(spec, kind, source, before):
+    """Where one input of a task is from; `before` are the tasks that it waits for."""
+    if "runtimeValue" in source:
+        return
+    if name := source.get("componentInputParameter"):
+        if name not in spec["root"]["inputDefinitions"]["parameters"]:
+            yield f"no parameter {name} of the run"
+        return
+    (origin,) = source.values()
+    produced = origin.get("outputParameterKey") or origin.get("outputArtifactKey")
+    component = spec["root"]["dag"]["tasks"][origin["producerTask"]]["componentRef"]["name"]
+    if produced not in spec["components"][component]["outputDefinitions"][kind]:
+        yield f"{origin['producerTask']} has no output {produced}"
+    if origin["producerTask"] not in before:
+        yield f"does not wait for {origin['producerTask']}"
 
 
 def _platform(spec, platform):
