@@ -147,7 +147,7 @@ def compile_command(
 ) -> None:
     """Compile the pipeline for Kubeflow Pipelines v2: one file for many runs.
 
-    Data, profile and approval are parameters of each run; image, GPUs, volumes and secrets are settings of the
+    Data, profile and approval are parameters of each run; image, GPUs, volumes, secrets are settings of the
     section kubeflow.
     """
     from kubeflow.command import compile_to_file  # noqa: PLC0415
