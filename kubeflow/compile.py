@@ -121,7 +121,7 @@ class _Builder:
             },
             "artifacts": {key: _produced(found) for key, found in stage.inputs.items()},
         }
-        # Argo orders tasks by this list alone, whatever they read from each other.
+        # Not only those whose outputs it reads: the sampler waits for the gate, which has none.
         task["dependentTasks"] = sorted({PLAN, *(task_name(node.id) for node in stage.upstream_nodes)})
         if stage.id not in _NEVER_CACHED:
             task["cachingOptions"] = {"enableCache": True}

@@ -104,6 +104,9 @@ def _run_stage(
     for artifacts in told.get("artifacts", {}).values():
         for artifact in artifacts["artifacts"]:
             artifact["uri"] = staging.uri(artifact["uri"])
+            # The launcher cannot record a property without a value.
+            given = artifact.get("metadata", {}).items()
+            artifact["metadata"] = {key: value for key, value in given if value is not None}
     output_file.write_text(json.dumps(told), encoding="utf-8")
 
 

@@ -190,8 +190,7 @@ class Backend:
                 artifact["uri"] = listed[0].get("uri") or artifact["uri"]
                 artifact["metadata"] = artifact.get("metadata", {}) | listed[0].get("metadata", {})
             self.store.upload(_staged(pod, artifact["uri"]), _key(artifact["uri"], self.store))
-            # The name is that of the artifact in MLMD.
-            artifacts[name] = {**artifact, "name": uuid.uuid4().hex}
+            artifacts[name] = _recorded(artifact, name)
         parameters = {
             name: Path(parameter["outputFile"].replace("/POD/", f"{pod}/")).read_text(encoding="utf-8")
             for name, parameter in executor_input["outputs"].get("parameters", {}).items()
@@ -257,6 +256,15 @@ class _Task:
         container = {key: self.container[key] for key in ("image", "command", "args")}
         outputs = self.component.get("outputDefinitions", {})
         return json.dumps([self.name, inputs["parameterValues"], names, container, outputs], sort_keys=True)
+
+
+def _recorded(artifact, output):
+    """metadata/converter.go and client.go: what MLMD keeps; the name becomes the artifact's id there."""
+    for key, value in artifact["metadata"].items():
+        if not isinstance(value, str | int | float | bool | list | dict):
+            raise TypeError(f"{output}.{key}: MLMD has no such value as {value!r}")
+    metadata = {**artifact["metadata"], "display_name": output, "store_session_info": "{}"}
+    return {**artifact, "metadata": metadata, "name": str(uuid.uuid4().int % 1_000_000_000)}
 
 
 def _all(side):
