@@ -20,6 +20,7 @@ from kubeflow.names import (
     COMPILED_SETTINGS,
     PLAN,
     PROPERTIES,
+    RunParameter,
     component_name,
     executor_name,
     run_parameters,
@@ -158,7 +159,7 @@ class _Builder:
         return json_format.MessageToDict(spec), platform
 
     @property
-    def _run_parameters(self) -> Any:
+    def _run_parameters(self) -> tuple[RunParameter, ...]:
         return run_parameters(self._settings.kubeflow.root)
 
     def _add(
@@ -187,7 +188,7 @@ class _Builder:
 _STRING: Message = {"parameterType": "STRING"}
 
 
-def _root(parameter: Any) -> Message:
+def _root(parameter: RunParameter) -> Message:
     definition: Message = {**_STRING, "description": parameter.description}
     if parameter.default is not None:
         definition |= {"defaultValue": parameter.default, "isOptional": True}

@@ -138,6 +138,12 @@ def test_without_a_cascade_there_is_no_classifier():
     assert problems(spec, platform) == []
 
 
+def test_beam_options_follow_the_arguments_of_every_task():
+    spec, _ = compile_pipeline(load_settings("kubeflow", ["beam.args=[--direct_num_workers=2]"]))
+    for executor in spec["deploymentSpec"]["executors"].values():
+        assert executor["container"]["args"][-3:] == ["--executor-input", "{{$}}", "--direct_num_workers=2"]
+
+
 def test_without_gpus_the_trainers_ask_for_none():
     spec, _ = compile_pipeline(load_settings("kubeflow", ["kubeflow.gpu_count=0"]))
     executors = spec["deploymentSpec"]["executors"]
