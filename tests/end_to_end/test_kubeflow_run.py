@@ -135,7 +135,7 @@ def test_the_pushed_model_answers_as_that_of_a_local_run(approved_run, root, dat
 
 
 def assert_same_detector(pushed, local, images):
-    """Networks, thresholds and answers are the same; few steps predict no ship pixels, so masks say little."""
+    """Same networks, thresholds and answers; after few steps no ship is predicted, so masks say little."""
     ours, theirs = (_variables(model) for model in (pushed, local))
     assert ours.keys() == theirs.keys()
     for name, values in ours.items():
