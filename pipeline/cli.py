@@ -138,6 +138,23 @@ def experiment_command(
     run_experiment(Inputs(images, labels, scenes), plan, Root(root), _console(), verbose=verbose)
 
 
+@app.command("compile")
+def compile_command(
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write, such as ships.yaml.")],
+    profile: ProfileOption = "kubeflow",
+    overrides: SetOption = [],  # noqa: B006
+) -> None:
+    """Compile the pipeline for Kubeflow Pipelines v2: one file for many runs.
+
+    Data, profile and approval are parameters of each run; image, GPUs, volumes, secrets are settings of the
+    section kubeflow.
+    """
+    from kubeflow.command import compile_to_file  # noqa: PLC0415
+
+    compile_to_file(load_settings(profile, overrides), output, _console())
+
+
 @app.command("scenes")
 def scenes_command(
     *,

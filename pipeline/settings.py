@@ -25,6 +25,7 @@ from components.ship_example_gen.settings import IngestionSettings
 from components.ship_sampler.settings import SamplingSettings
 from components.training.settings import ClassifierSettings, SegmenterSettings
 from components.transform.settings import ContrastSettings
+from pipeline.kubeflow_settings import KubeflowSettings
 
 PROFILES = Path(__file__).parent / "profiles"
 
@@ -62,6 +63,10 @@ class Settings(BaseModel):
     review: ReviewSettings = Field(ReviewSettings(), description="The page about a judged model.")
     approval: ApprovalSettings = Field(ApprovalSettings(), description="Who lets a model be pushed.")
     beam: BeamSettings = Field(BeamSettings(), description="Where the data stages run.")
+    kubeflow: KubeflowSettings = Field(
+        KubeflowSettings(),
+        description="What `ships compile` writes for a cluster; read by no other.",
+    )
 
     @model_validator(mode="after")
     def _classifier_sees_both_classes(self) -> "Settings":

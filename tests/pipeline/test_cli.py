@@ -44,6 +44,7 @@ def test_help_needs_neither_tensorflow_nor_tfx():
         ["demo"],
         ["runs"],
         ["settings"],
+        ["compile"],
         ["scenes"],
         ["screen"],
         ["approve"],
