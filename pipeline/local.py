@@ -42,7 +42,6 @@ def local_pipeline(
         approvals_file=str(by_content(located.path / "approvals", located.approvals.name, approvals))
         if approvals
         else "",
-        checkpoints=str(located.checkpoints),
         runs_root=str(located.path),
         until=until,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(located.metadata)),

@@ -28,6 +28,7 @@ def rooted_pipeline(
     root: Root,
     *,
     approvals_file: str,
+    runs_root: str = "",
     until: Extent = "push",
     metadata_connection_config: metadata.ConnectionConfigType | None = None,
 ) -> tfx.dsl.Pipeline:
@@ -36,8 +37,9 @@ def rooted_pipeline(
     Args:
         source: images and labels.
         settings: validated settings.
-        root: where schema and decisions are put by content, and models are pushed.
+        root: where schema and decisions are put by content, trainings keep their state, and models are pushed.
         approvals_file: see `create_pipeline`.
+        runs_root: see `create_pipeline`.
         until: where to end; what ends with the evaluation has no baseline, since what it measures must not
             depend on what others pushed.
         metadata_connection_config: None on platforms that bring their own ML Metadata.
@@ -58,6 +60,8 @@ def rooted_pipeline(
         if decisions
         else "",
         approvals_file=approvals_file,
+        checkpoints=str(root.checkpoints),
+        runs_root=runs_root,
         until=until,
         metadata_connection_config=metadata_connection_config,
         beam_pipeline_args=list(settings.beam.args),

@@ -1,5 +1,6 @@
 """The state of an unfinished training, so that a killed one goes on from its last whole epoch."""
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -71,7 +72,9 @@ class Checkpoint:
         tf.io.gfile.rename(f"{self.path}.part", self.path, overwrite=True)
         for other in tf.io.gfile.glob(posixpath.join(self._folder, f"{self._stage}-*.npz*")):
             if posixpath.basename(other) != posixpath.basename(self.path):
-                tf.io.gfile.remove(other)
+                # Another run under the same root may have been faster.
+                with contextlib.suppress(tf.errors.NotFoundError):
+                    tf.io.gfile.remove(other)
 
     def load(self) -> State | None:
         """The state, None if there is none; a file that cannot be read counts as none, with a warning."""
