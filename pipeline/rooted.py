@@ -37,7 +37,7 @@ def rooted_pipeline(
     Args:
         source: images and labels.
         settings: validated settings.
-        root: where schema and decisions are put by content, trainings keep their state, and models are pushed.
+        root: where schema and decisions are put by content, trainings keep their state, models are pushed.
         approvals_file: see `create_pipeline`.
         runs_root: see `create_pipeline`.
         until: where to end; what ends with the evaluation has no baseline, since what it measures must not

@@ -85,7 +85,7 @@ def test_every_stage_waits_for_the_plan_and_the_order_is_that_of_the_local_run(t
     order = in_order(tasks)
     assert order[:2] == ["plan", "import-schema-gen"]
     assert order.index("data-gate") < order.index("ship-sampler") < order.index("segmenter")
-    assert order[-3:] == ["ship-evaluator", "approval-gate", "pusher"]
+    assert order[-4:] == ["ship-evaluator", "review-report", "approval-gate", "pusher"]
     assert all("plan" in task["dependentTasks"] for name, task in tasks.items() if name != "plan")
     assert "data-gate" in tasks["ship-sampler"]["dependentTasks"]
 

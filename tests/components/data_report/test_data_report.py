@@ -24,6 +24,9 @@ from components.ship_example_gen.component import LabelReport
 from components.ship_example_gen.quality import SCALARS
 from schemas import SHIP_IMAGES
 
+# All data stages run for these.
+pytestmark = pytest.mark.slow
+
 IMAGES = ORDINARY + 6
 QUARANTINED = {"black.jpg", "small.jpg", "unlabelled.jpg", "torn.jpg", HOSTILE_NAME}
 

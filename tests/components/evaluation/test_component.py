@@ -28,6 +28,9 @@ from components.evaluation.settings import EvaluationSettings
 from components.evaluation.verdict import VERDICT_FILE, from_json
 from components.examples import HAS_SHIP, SHIP_GROUP, ship_group, split_name
 
+# Whole runs of TFMA.
+pytestmark = pytest.mark.slow
+
 TEST_SPLITS = ["test_ships", "test_empty"]
 # tp, fp, fn of the segmenter, the number of ships, and the classifier's probability; one row an image.
 IMAGES = np.array(
@@ -164,7 +167,6 @@ def test_a_slice_of_one_image_has_no_interval(first):
     assert part.figures[CASCADE, "dice"].lower is None
 
 
-@pytest.mark.slow
 def test_resampling_gives_every_metric_an_interval(tmp_path):
     settings = EvaluationSettings(confidence_intervals="bootstrap")
     _, _, result = _evaluate(tmp_path, settings)
@@ -194,7 +196,6 @@ def test_a_first_model_over_its_bound_passes_and_has_a_headline(first):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("missed", "state"), [(0.0, "passed"), (0.3, "failed")])
 def test_a_model_worse_than_the_pushed_one_fails(tmp_path, missed, state):
     settings = _rules(min=0.1, max_drop=0.02)
@@ -205,7 +206,6 @@ def test_a_model_worse_than_the_pushed_one_fails(tmp_path, missed, state):
     assert result.baseline[0].value(CASCADE, "dice") >= result.candidate[0].value(CASCADE, "dice")
 
 
-@pytest.mark.slow
 def test_without_ship_images_nothing_can_be_judged(tmp_path):
     _, verdict, _ = _evaluate(tmp_path, _rules(min=0.0), rows=IMAGES[IMAGES[:, 3] == 0])
     assert verdict.state == "undecided"

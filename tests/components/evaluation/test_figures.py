@@ -31,6 +31,9 @@ from components.evaluation.slices import Evaluation, Figure, Slice
 from components.examples import ENCODED_PIXELS, HAS_SHIP, SHIP_GROUP, ship_group, split_name
 from components.masks import rle
 
+# Whole runs of TFMA.
+pytestmark = pytest.mark.slow
+
 HEIGHT, WIDTH = 120, 160
 THRESHOLD = 0.5
 Mask = NDArray[np.uint8]
@@ -409,6 +412,5 @@ def test_a_cross_of_an_unknown_feature_is_refused() -> None:
         eval_config(EvaluationSettings(crosses=(("Sauce", HAS_SHIP),)), ("Source",))
 
 
-@pytest.mark.slow
 def test_without_any_image_there_is_nothing_to_tell(tmp_path: Path) -> None:
     assert evaluate(tmp_path, []) == Evaluation([], [])
