@@ -469,3 +469,7 @@ def main() -> None:
     except ShipsError as error:
         _console().print(f"[red]ships:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(_EXIT_BAD_INPUT if isinstance(error, InputError | SettingsError) else _EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main()
