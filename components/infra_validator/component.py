@@ -99,8 +99,8 @@ class InfraValidatorSpec(component_spec.ComponentSpec):
 class InfraValidator(base_component.BaseComponent):
     """Blesses a candidate with which a fresh server answers as evaluated, in bounded time and memory.
 
-    TFX's own InfraValidator needs Docker or Kubernetes and looks at no answer. A refusal does not end the run:
-    Pusher pushes nothing, and the reason is kept.
+    TFX's own InfraValidator needs Docker or Kubernetes and looks at no answer. A refusal does not end the
+    run: Pusher pushes nothing, and the reason is kept.
 
     Outputs:
         blessing: properties `blessed` and `reason`, and `infra_validation.json` with the figures.

@@ -42,11 +42,16 @@ class Answer:
 
 
 class ModelServer:
-    """A running server of one model."""
+    """A running server of one model.
 
-    def __init__(self, process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    Attributes:
+        port: of REST on 127.0.0.1.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, name: str, log: Path) -> None:
+        self.port = port
         self._process = process
-        self._address = address
+        self._address = f"http://127.0.0.1:{port}/v1/models/{name}"
         self._log = log
 
     def wait_until_ready(self, deadline_s: float) -> float:
@@ -114,7 +119,7 @@ def serving(command: Sequence[str], models: Path, name: str, log: Path) -> Itera
         except OSError as error:
             raise InputError(f"infra_validation.command: {words[0]}: {error.strerror}") from error
     try:
-        yield ModelServer(process, f"http://127.0.0.1:{port}/v1/models/{name}", log)
+        yield ModelServer(process, port, name, log)
     finally:
         process.terminate()
         try:

@@ -1,9 +1,8 @@
 """A scene too large for memory through `ships predict`: `python -m benchmarks.large_scene`.
 
-A GeoTIFF of dark sea with bright ships is written window by window, one of them across every border of windows,
-and predicted by a process of its own, whose memory is watched. Without --models a tiny network is used for which
-bright is ship, so that what is measured is the reading, tiling and joining rather than a network, and so that
-the ships that must be found are known.
+A GeoTIFF of dark sea with bright ships is written strip by strip and predicted by a process of its own, whose
+memory is watched. Without --models a tiny network is used for which bright is ship, so that what is measured
+is the reading, tiling and joining rather than a network, and so that the ships to be found are known.
 """
 
 import argparse
