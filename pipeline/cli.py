@@ -294,6 +294,14 @@ def predict_command(
     ] = "",
     name: Annotated[str, typer.Option("--name", help="Which model.")] = MODEL_NAME,
     min_pixels: Annotated[int, typer.Option("--min-pixels", min=1, help="Leave smaller ships out.")] = 1,
+    beam: Annotated[
+        str | None,
+        typer.Option(
+            "--beam",
+            help="For very many images: options of a Beam runner whose workers see all files, such as "
+            "'--runner=FlinkRunner --parallelism=8'.",
+        ),
+    ] = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Find ships on images of any size by a pushed model: as the challenge's table, GeoJSON or COCO.
@@ -313,6 +321,7 @@ def predict_command(
         output=output,
         form=form,
         min_pixels=min_pixels,
+        beam=beam,
         console=_console(),
         verbose=verbose,
     )

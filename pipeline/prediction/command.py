@@ -3,6 +3,8 @@
 import contextlib
 import csv
 import os
+import shlex
+import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +17,7 @@ from components.parallel import in_order
 from components.progress import Meter
 from pipeline.console import ProgressDisplay
 from pipeline.prediction import formats, rasters
+from pipeline.prediction.asked import Asked
 from pipeline.prediction.forms import Format
 from pipeline.prediction.inputs import images_by_id
 from pipeline.prediction.journal import Entry, Journal, Ship, read_entries
@@ -43,6 +46,7 @@ def predict(
     output: Path,
     form: Format,
     min_pixels: int,
+    beam: str | None,
     console: Console,
     verbose: bool,
 ) -> None:
@@ -60,6 +64,8 @@ def predict(
         output: file to write; files that get no mask are listed in `<output>.broken.csv`.
         form: what kind of file.
         min_pixels: ships with fewer are left out.
+        beam: options of a Beam runner that looks at the images, such as "--runner=FlinkRunner"; None for this
+            process.
         console: where progress and the result are told.
         verbose: let libraries print into the terminal.
 
@@ -78,7 +84,10 @@ def predict(
             is_terminal, width = console.is_terminal, console.width
             terminal = stack.enter_context(libraries_into(Path(os.devnull)))
             console = Console(file=terminal, force_terminal=is_terminal, width=width)
-        detector = _detector(models, server, name)
+        # Seconds of imports and their warnings, so they come after the checks and the redirection.
+        from pipeline.serving.detectors import make_detector  # noqa: PLC0415
+
+        detector = make_detector(models, server, name)
         part = output.with_name(f"{output.name}.{detector.version}-{min_pixels}.part")
         try:
             journal = stack.enter_context(Journal(part))
@@ -86,7 +95,12 @@ def predict(
             raise InputError(f"--output {output}: cannot be written: {error.strerror}") from error
         left = [(image_id, path) for image_id, path in paths if image_id not in journal.finished]
         stack.enter_context(ProgressDisplay(console))
-        broken = _predict_all(detector, left, journal, min_pixels)
+        if beam is None:
+            broken = _predict_all(detector, left, journal, min_pixels)
+        else:
+            broken = _predict_by_beam(
+                left, journal, beam, Asked(models, server, name, detector.version, min_pixels), part
+            )
         _write_broken(output, broken)
         scratch = output.with_name(f"{output.name}.new")
         formats.write(form, lambda: read_entries(part), detector.version, scratch)
@@ -100,19 +114,11 @@ def predict(
         console.print(told, highlight=False, soft_wrap=True)
 
 
-def _detector(models: Path | None, server: str, name: str) -> "Detector":
-    # Seconds of imports and their warnings, so they come after the checks and the redirection.
-    from pipeline.serving.command import check_store  # noqa: PLC0415
-    from pipeline.serving.detectors import LocalDetector, RemoteDetector  # noqa: PLC0415
-
-    return LocalDetector(name, check_store(models, name)) if models else RemoteDetector(name, server)
-
-
 def _predict_all(
     detector: "Detector", images: Sequence[tuple[str, Path]], journal: Journal, min_pixels: int
 ) -> list[Broken]:
     """Notes image by image what is found; returns the images without an answer and why."""
-    # See _detector.
+    # TensorFlow, see above.
     from pipeline.prediction.images import look, look_by_windows  # noqa: PLC0415
 
     broken: list[Broken] = []
@@ -139,6 +145,20 @@ def _predict_all(
                 journal.end(image_id)
             meter.advance(ships=ships, broken=len(broken))
     return broken
+
+
+def _predict_by_beam(
+    images: Sequence[tuple[str, Path]], journal: Journal, options: str, asked: Asked, part: Path
+) -> list[Broken]:
+    """The same by Beam; only when all are done is anything noted."""
+    # Beam takes a while to be imported.
+    from pipeline.prediction.by_beam import predict_by_beam  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(dir=part.absolute().parent, prefix=f"{part.name}-") as folder:
+        paths = [path.absolute() for _, path in images]
+        lines, broken = predict_by_beam(paths, asked, shlex.split(options), Path(folder))
+        journal.add_lines(lines)
+    return [(path.name, path, reason) for path, reason in broken]
 
 
 def _broken_file(output: Path) -> Path:

@@ -93,6 +93,20 @@ def look_by_windows(
         raise RefusedImageError(f"cannot be read to its end: {error.strerror or error}") from error
 
 
+def entries_of(path: Path, detector: Detector, pool: Executor, min_pixels: int) -> Iterator[Entry]:
+    """The picture and its ships, whatever its size.
+
+    Raises:
+        RefusedImageError: there is no answer.
+    """
+    first = look(path, detector, min_pixels)
+    if first.reason:
+        raise RefusedImageError(first.reason)
+    if first.by_windows:
+        yield from look_by_windows(path, detector, pool, min_pixels, lambda left: None)
+    yield from first.entries
+
+
 class _Decoded:
     """An ordinary image, in memory."""
 

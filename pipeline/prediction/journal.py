@@ -5,7 +5,7 @@ turned out to be damaged half-way) counts as not begun.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -81,6 +81,12 @@ class Journal:
     def end(self, image_id: str) -> None:
         """All ships of the image have been added."""
         self._write(end_line(image_id))
+        self._whole = self._file.tell()
+
+    def add_lines(self, lines: Iterable[bytes]) -> None:
+        """Note whole images from elsewhere."""
+        self._file.writelines(lines)
+        self._file.flush()
         self._whole = self._file.tell()
 
     def _write(self, line: bytes) -> None:

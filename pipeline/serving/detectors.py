@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from components.errors import InputError, ShipsError
 from components.ship_example_gen.decoding import Header
+from pipeline.serving.command import check_store
 from pipeline.serving.faults import RefusedImageError, RequestError
 from pipeline.serving.images import check_images
 from pipeline.serving.metrics import Metrics
@@ -60,6 +61,11 @@ class Detector(Protocol):
 
     def find(self, image: bytes) -> Found:
         """The answer to an image file; RefusedImageError if there can be none."""
+
+
+def make_detector(models: Path | None, server: str, name: str) -> Detector:
+    """A detector of a folder of models, or of a server if there is no folder; InputError if neither does."""
+    return LocalDetector(name, check_store(models, name)) if models else RemoteDetector(name, server)
 
 
 class LocalDetector:

@@ -43,7 +43,7 @@ def models(saved_model, tmp_path):
 
 def _predict(images, output, **options):
     told = Console(record=True, width=200, file=io.StringIO())
-    given = {"list_file": None, "models": None, "server": "", "name": "ships", "min_pixels": 1}
+    given = {"list_file": None, "models": None, "server": "", "name": "ships", "min_pixels": 1, "beam": None}
     given |= {"form": Format.AIRBUS, **options}
     predict(list(map(str, images)), output=output, console=told, verbose=True, **given)
     return told.export_text()
@@ -54,21 +54,25 @@ def _rows(path):
         return list(csv.reader(file))
 
 
-@pytest.mark.parametrize("by", ["models", "server"])
+@pytest.mark.parametrize("by", ["models", "server", "beam"])
 def test_a_row_for_each_ship_and_one_for_none(images, tmp_path, by, request):
     output = tmp_path / "out.csv"
     if by == "models":
         told = _predict([images], output, models=request.getfixturevalue("models"))
     else:
         port = request.getfixturevalue("client").server.rest_port
-        told = _predict([images], output, server=f"http://127.0.0.1:{port}")
-    assert _rows(output) == [
+        beam = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner" if by == "beam" else None
+        told = _predict([images], output, server=f"http://127.0.0.1:{port}", beam=beam)
+    header, *rows = _rows(output)
+    # Workers finish in any order.
+    assert [header, *(sorted(rows) if by == "beam" else rows)] == [
         ["ImageId", "EncodedPixels"],
         ["none, here.png", ""],
         ["two.png", _rle(BOXES[1])],
         ["two.png", _rle(BOXES[0])],
     ]
     header, *broken = _rows(tmp_path / "out.broken.csv")
+    broken.sort()
     assert header == ["ImageId", "path", "reason"]
     assert [(row[0], row[2].partition(";")[0].partition("(")[0].strip()) for row in broken] == [
         ("text.png", "these 8 bytes begin no image"),

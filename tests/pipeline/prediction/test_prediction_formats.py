@@ -48,6 +48,7 @@ def _predict(paths, output, client, form):
         "server": f"127.0.0.1:{client.server.rest_port}",
         "name": "ships",
         "min_pixels": 1,
+        "beam": None,
         "console": told,
     }
     predict(list(map(str, paths)), models=None, output=output, form=form, verbose=True, **given)
