@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from components.errors import InputError
 from components.masks import rle
 from components.masks.instances import Instance, box_pixels
 from components.masks.outlines import Polygon, Ring, doubled_area, outlines
@@ -22,7 +23,7 @@ Entries = Callable[[], Iterator[Entry]]
 
 
 # COCO's compressed run lengths have 32 bits.
-COCO_PIXELS = 1 << 32
+_COCO_PIXELS = 1 << 32
 _SHIP_CATEGORY = 1
 
 
@@ -34,6 +35,9 @@ def write(form: Format, entries: Entries, version: int, path: Path) -> None:
         entries: each image followed by its ships.
         version: of the model, told where the format has a place for it.
         path: of the file.
+
+    Raises:
+        InputError: an image is too large for the format.
     """
     with path.open("wb") as file:
         if form is Format.AIRBUS:
@@ -184,6 +188,11 @@ def _rings(instance: Instance, picture: Picture) -> list[list[int]]:
 
 
 def _run_lengths(instance: Instance, picture: Picture) -> dict[str, Any]:
+    if picture.height * picture.width >= _COCO_PIXELS:
+        raise InputError(
+            f"{picture.image_id}: COCO's run lengths end at {_COCO_PIXELS:,} pixels; give another --format, "
+            "which takes what has been found"
+        )
     runs = rle.parse_runs(instance.encoded, picture.height, picture.width)
     coded = rle.runs_to_rlemask(runs, picture.height, picture.width).to_dict()
     return {"size": [picture.height, picture.width], "counts": coded["counts"].decode()}

@@ -63,9 +63,13 @@ class Journal:
         self._file = path.open("ab+")
         self._file.seek(0)
         self._whole = 0
-        for line in self._file:
-            # A line without its end is what a kill leaves.
-            if line.endswith(b"\n") and (image_id := json.loads(line).get("end")) is not None:
+        while line := self._file.readline():
+            try:
+                image_id = json.loads(line).get("end")
+            except ValueError:
+                # A kill leaves half a line; whatever else this is, nothing behind it counts.
+                break
+            if image_id is not None:
                 self.finished.add(image_id)
                 self._whole = self._file.tell()
         self.drop_unfinished()

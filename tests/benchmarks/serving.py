@@ -3,7 +3,8 @@
 The server is a process of its own on this machine, the clients are threads of this one. Beside it, in this
 process and in the same run: the SavedModel called without any protocol, and its two networks alone, without
 decoding, contrast, thresholds and run lengths. Without --models a detector of the default settings is
-exported, untrained: it takes as long as a trained one, and finds nothing. `--soak N` sends N requests instead.
+exported, untrained: it takes as long as a trained one, and finds nothing. `--soak N` sends N requests
+instead.
 """
 
 import argparse

@@ -12,9 +12,11 @@ from rich.console import Console
 
 from components.errors import InputError
 from components.masks import rle
-from pipeline.prediction import rasters
+from components.masks.instances import Instance
+from pipeline.prediction import formats, rasters
 from pipeline.prediction.command import predict
 from pipeline.prediction.forms import Format
+from pipeline.prediction.journal import Journal, Picture, Ship, read_entries
 
 BOXES = (10, 20, 12, 25), (100, 200, 30, 40)
 TWO = scene(200, 300, *BOXES)
@@ -146,10 +148,27 @@ def test_across_the_antimeridian_a_ship_is_cut_in_two():
     pytest.importorskip("rasterio")
     from rasterio.crs import CRS
 
-    from pipeline.prediction.journal import Picture
-
     picture = Picture("", 10, 10, CRS.from_epsg(3832).to_wkt(), (1000.0, 0, 3_330_000.0, 0, -1000.0, 0))
     box = [[[x, y] for x, y in ((0, 0), (0, 9), (19, 9), (19, 0), (0, 0))]]
     east, west = sorted(rasters.to_wgs84([box], picture), key=lambda rings: -rings[0][0][0])
     assert max(x for x, _ in east[0]) == 180
     assert min(x for x, _ in west[0]) == -180
+
+
+def test_an_image_too_large_for_coco_is_named(tmp_path):
+    one = Ship(Instance(0, 0, 1, 1, 1, "1 1"), 0.5)
+    entries = [Picture("wide.tif", 1 << 16, 1 << 16), one]
+    with pytest.raises(InputError, match=r"wide.tif: COCO's run lengths end at"):
+        formats.write(Format.COCO, lambda: iter(entries), 1, tmp_path / "out.json")
+    formats.write(Format.COCO_POLYGONS, lambda: iter(entries), 1, tmp_path / "out.json")
+
+
+def test_a_journal_of_something_else_counts_as_none(tmp_path):
+    (tmp_path / "part").write_text("ImageId,EncodedPixels\na.png,1 1\n")
+    with Journal(tmp_path / "part") as journal:
+        assert journal.finished == set()
+        journal.add(Picture("\udcff.png", 1, 1))
+        journal.end("\udcff.png")
+    with Journal(tmp_path / "part") as journal:
+        assert journal.finished == {"\udcff.png"}
+    assert list(read_entries(tmp_path / "part")) == [Picture("\udcff.png", 1, 1)]
