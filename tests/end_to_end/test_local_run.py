@@ -16,7 +16,7 @@ from pipeline.demo.dataset import generate
 
 pytestmark = pytest.mark.slow
 
-STAGES = 17
+STAGES = 18
 MANUAL = {"approval.mode": "manual"}
 OTHER_RULES = "[{metric: dice, slice: {has_ship: 1}, min: 0.0, max_drop: 0.9}]"
 
