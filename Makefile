@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock.txt
 DEMO_ROOT := build/demo
+REQUESTS := 20000
 PACKAGES := pipeline components schemas kubeflow tests
 
 # The newest supported Python that is there; PYTHON=... chooses another.
@@ -14,7 +15,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c '
 # uv from PATH if it is there and works, else the one installed into the environment.
 UV = $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(BIN)/uv)
 
-.PHONY: help venv demo test test-unit test-slow fuzz bench lint types format lock clean
+.PHONY: help venv demo test test-unit test-slow fuzz bench soak lint types format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,9 +47,13 @@ test-slow: $(READY) ## Run the end-to-end tests: the whole pipeline on tiny data
 fuzz: $(READY) ## Throw thousands of damaged tables, masks and images at the readers (minutes)
 	@$(BIN)/python -m pytest --hypothesis-profile=fuzz $$(find tests -name 'test_fuzz_*.py') $(ARGS)
 
-bench: $(READY) ## Measure the codec, ingestion and screening beside their floors (into build/bench)
+bench: $(READY) ## Measure the codec, ingestion, screening and serving beside their floors (into build/bench)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.rle -o build/bench/rle.json
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.ingestion -o build/bench/ingestion.json $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.serving -o build/bench/serving.json
+
+soak: $(READY) ## Send 20,000 requests to a server, every hundredth broken (REQUESTS=2000 for fewer)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.serving --soak $(REQUESTS) -o build/bench/soak.json
 
 lint: $(READY) ## Check style
 	@$(BIN)/ruff check $(PACKAGES)

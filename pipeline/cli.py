@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from components.errors import InputError, SettingsError, ShipsError
 from pipeline.names import MODEL_NAME
+from pipeline.prediction.forms import Format
 from pipeline.root import Root
 from pipeline.serving.options import Address, Limits
 from pipeline.settings import load_settings, profile_names, settings_as_yaml
@@ -272,8 +273,16 @@ def predict_command(
         typer.Argument(metavar="[IMAGES]...", help="Files, folders, patterns such as 'tiles/**/*.jpg'."),
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="CSV with ImageId,EncodedPixels, a row for each ship.")
+        Path, typer.Option("--output", "-o", help="File to write; what it holds is told by --format.")
     ],
+    form: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="airbus: CSV with ImageId,EncodedPixels; geojson: outlines, in WGS84 where the place is "
+            "known; coco: run lengths; coco-polygons: outlines without holes.",
+        ),
+    ] = Format.AIRBUS,
     list_file: Annotated[
         Path | None, typer.Option("--list", help="Text file that names further images, one a line.")
     ] = None,
@@ -285,14 +294,23 @@ def predict_command(
     ] = "",
     name: Annotated[str, typer.Option("--name", help="Which model.")] = MODEL_NAME,
     min_pixels: Annotated[int, typer.Option("--min-pixels", min=1, help="Leave smaller ships out.")] = 1,
+    beam: Annotated[
+        str | None,
+        typer.Option(
+            "--beam",
+            help="For very many images: options of a Beam runner whose workers see all files, such as "
+            "'--runner=FlinkRunner --parallelism=8'.",
+        ),
+    ] = None,
     verbose: VerboseOption = False,
 ) -> None:
-    """Find ships on images by a pushed model: one row a ship, run-length encoded, as the challenge has it.
+    """Find ships on images of any size by a pushed model: as the challenge's table, GeoJSON or COCO.
 
+    GeoTIFFs keep their coordinates and large scenes are read by windows; both need rasterio (extra `geo`).
     Files that cannot be read are listed beside the output and skipped. The same command again goes on where
     the last one was interrupted.
     """
-    from pipeline.predict_command import predict  # noqa: PLC0415
+    from pipeline.prediction.command import predict  # noqa: PLC0415
 
     predict(
         images or [],
@@ -301,7 +319,9 @@ def predict_command(
         server=server,
         name=name,
         output=output,
+        form=form,
         min_pixels=min_pixels,
+        beam=beam,
         console=_console(),
         verbose=verbose,
     )
@@ -458,3 +478,7 @@ def main() -> None:
     except ShipsError as error:
         _console().print(f"[red]ships:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(_EXIT_BAD_INPUT if isinstance(error, InputError | SettingsError) else _EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -14,6 +14,7 @@ from components.data_report.component import DataReport
 from components.evaluation.component import ShipEvaluator
 from components.examples import SPLITS
 from components.image_screener.component import ImageScreener
+from components.infra_validator.component import InfraValidator
 from components.review_report.component import ReviewReport
 from components.ship_detector.component import ShipDetector
 from components.ship_example_gen.component import ShipExampleGen
@@ -26,6 +27,11 @@ from pipeline.stages import Extent
 _TRAINED_SPLITS = [split for split in SPLITS if split.startswith("train")]
 _EVAL_SPLITS = [split for split in SPLITS if split.startswith("eval")]
 _TEST_SPLITS = [split for split in SPLITS if split.startswith("test")]
+# `ships serve` as a process, for the InfraValidator, which knows nothing of this package.
+_SERVER = (
+    *("{python}", "-m", "pipeline.cli", "serve", "--models={models}", "--name={name}"),
+    *("--rest-port={port}", "--grpc-port=0"),
+)
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,8 @@ def create_pipeline(
         contrast=settings.contrast,
         # Nothing that does not change the model: it would be joined anew for another rule.
         recipe=settings.model_dump(
-            mode="json", exclude={"acceptance", "evaluation", "review", "approval", "beam"}
+            mode="json",
+            exclude={"acceptance", "evaluation", "review", "approval", "infra_validation", "beam"},
         ),
     )
     candidate = detector.outputs["model"]
@@ -204,14 +211,26 @@ def create_pipeline(
     )
     # What the gate waits for is a person, who needs the page.
     approval.add_upstream_node(review)
+    infra = (
+        InfraValidator(
+            model=candidate,
+            examples=clean,
+            splits=_TEST_SPLITS,
+            command=_SERVER,
+            settings=settings.infra_validation,
+        )
+        if settings.infra_validation.enabled
+        else None
+    )
     pusher = tfx.components.Pusher(
         model=candidate,
         model_blessing=approval.outputs["blessing"],
+        infra_blessing=infra.outputs["blessing"] if infra else None,
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=model_store)
         ),
     )
-    return assembled([*data_stages, *trained, review, approval, pusher])
+    return assembled([*data_stages, *trained, review, approval, *([infra] if infra else []), pusher])
 
 
 def _trainer(

@@ -72,7 +72,7 @@ def _predict(detect: tf.types.experimental.ConcreteFunction, record: bytes) -> _
     image_bytes = feature[IMAGE].bytes_list.value[0]
     output = detect(image_bytes=tf.constant([image_bytes]))
     predicted = cv2.imdecode(
-        np.frombuffer(output["mask_png"].numpy()[0], np.uint8), cv2.IMREAD_GRAYSCALE
+        np.frombuffer(output["mask_png_bytes"].numpy()[0], np.uint8), cv2.IMREAD_GRAYSCALE
     ).astype(bool)
     truth = np.zeros(predicted.shape, bool)
     for encoded in feature[ENCODED_PIXELS].bytes_list.value:

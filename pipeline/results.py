@@ -94,6 +94,11 @@ def _decision(run: Run, verdict: Verdict) -> str:
     file = Path(_uri(run, "ApprovalGate", "blessing"), DECISION_FILE)
     decision = from_decision_json(file.read_bytes())
     reason = escape(decision.reason)
+    if decision.outcome == "push" and not run.pushed_version and run.infra_refusal:
+        return (
+            f"Not pushed, although it may be ({reason}): no server answers with it as it must: "
+            f"{escape(run.infra_refusal)}. The section infra_validation of the settings holds the bounds."
+        )
     if decision.outcome == "push":
         return f"Pushed as version {run.pushed_version}: {reason}."
     if decision.outcome == "pushed before":
@@ -101,7 +106,7 @@ def _decision(run: Run, verdict: Verdict) -> str:
     if decision.outcome == "waiting":
         return (
             f"Not pushed: {reason}. `ships approve {run.run_id} --root DIR --note ...` (or reject), then the "
-            "same command again: all but the last two stages come from the cache."
+            "same command again: all but the gate and the push come from the cache."
         )
     overridden = (
         " Only `ships approve --override` pushes it all the same." if verdict.state == "failed" else ""

@@ -84,6 +84,14 @@ class Run:
         return Subject(*digests) if all(digests) else None  # type: ignore[arg-type]
 
     @property
+    def infra_refusal(self) -> str:
+        """Why no server could answer with the candidate as it must; "" if one could or none was tried."""
+        blessed = self._custom_property("InfraValidator", "blessing", "blessed")
+        if blessed is None or blessed.int_value:
+            return ""
+        return self._text("InfraValidator", "blessing", "reason") or ""
+
+    @property
     def pushed_version(self) -> str | None:
         """Version in the model store, pushed by this run or, if the same model, before; else None."""
         return self._text("Pusher", "pushed_model", _PUSHED_VERSION) or self._text(

@@ -19,6 +19,7 @@ from components.data_gate.settings import AcceptanceSettings
 from components.errors import SettingsError
 from components.evaluation.settings import EvaluationSettings
 from components.image_screener.settings import ScreeningSettings
+from components.infra_validator.settings import InfraValidationSettings
 from components.review_report.settings import ReviewSettings
 from components.ship_detector.settings import DetectorSettings
 from components.ship_example_gen.settings import IngestionSettings
@@ -62,6 +63,9 @@ class Settings(BaseModel):
     evaluation: EvaluationSettings = Field(EvaluationSettings(), description="What a model must reach.")
     review: ReviewSettings = Field(ReviewSettings(), description="The page about a judged model.")
     approval: ApprovalSettings = Field(ApprovalSettings(), description="Who lets a model be pushed.")
+    infra_validation: InfraValidationSettings = Field(
+        InfraValidationSettings(), description="The candidate in a server of its own, before it is pushed."
+    )
     beam: BeamSettings = Field(BeamSettings(), description="Where the data stages run.")
     kubeflow: KubeflowSettings = Field(
         KubeflowSettings(),

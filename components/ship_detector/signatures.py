@@ -36,7 +36,7 @@ def signatures(detector: ShipDetector) -> dict[str, Callable[..., dict[str, tf.T
         `serving_default(image_bytes: string [N])` -> `ship_probability` float32 [N]; `encoded_pixels` string
         [N], the run-length string of the mask ("" for none); `ship_pixels` int64 [N].
 
-        `mask(image_bytes: string [N])` -> the same and `mask_png` string [N], a one-channel PNG in the
+        `mask(image_bytes: string [N])` -> the same and `mask_png_bytes` string [N], a one-channel PNG in the
         image's size, 255 on ships.
 
         `evaluate(examples: string [N])`, serialized raw tf.Examples with features `image` and
@@ -58,7 +58,7 @@ def signatures(detector: ShipDetector) -> dict[str, Callable[..., dict[str, tf.T
     def mask_one(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         detection = detector.detect(image_bytes)
         png = tf.io.encode_png(detection.mask[..., tf.newaxis] * tf.constant(255, tf.uint8))
-        return _answer(detection) | {"mask_png": png}
+        return _answer(detection) | {"mask_png_bytes": png}
 
     def evaluate_one(example: tf.Tensor) -> dict[str, tf.Tensor]:
         image, truth = labelled_image(detector, example)
@@ -97,7 +97,7 @@ def signatures(detector: ShipDetector) -> dict[str, Callable[..., dict[str, tf.T
     }
     return {
         SERVING: _one_by_one(serve_one, images, answer),
-        MASK: _one_by_one(mask_one, images, answer | {"mask_png": _MASK_PNG}),
+        MASK: _one_by_one(mask_one, images, answer | {"mask_png_bytes": _MASK_PNG}),
         EVALUATE: _one_by_one(evaluate_one, examples, heads),
     }
 

@@ -7,6 +7,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -121,6 +122,23 @@ def read_header(image_bytes: bytes) -> Header | None:
         raise
     except _DAMAGE:
         return None
+
+
+def stated_pixels(path: Path) -> int:
+    """Height x width of an image file of any size as its head states them; 0 if it begins no image.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        try:
+            with Image.open(file, formats=_FORMATS) as image:
+                return image.width * image.height
+        except Image.DecompressionBombError:
+            # So many that Pillow does not tell.
+            return _MAX_PIXELS + 1
+        except _DAMAGE:
+            return 0
 
 
 def decode(image_bytes: bytes) -> Decoded:

@@ -7,12 +7,14 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from base64 import b64encode
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from components.errors import InputError, ShipsError
 from components.ship_example_gen.decoding import Header
-from pipeline.serving.faults import RequestError
+from pipeline.serving.command import check_store
+from pipeline.serving.faults import RefusedImageError, RequestError
 from pipeline.serving.images import check_images
 from pipeline.serving.metrics import Metrics
 from pipeline.serving.options import Limits
@@ -30,10 +32,6 @@ _BUSY = 503
 _REFUSED = (400, 413, 504)
 
 
-class RefusedImageError(Exception):
-    """An image that gets no mask; the message says why."""
-
-
 def header_of(image: bytes) -> Header:
     """Head of an image that detectors take; RefusedImageError if they do not."""
     try:
@@ -43,13 +41,31 @@ def header_of(image: bytes) -> Header:
     return header
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a model says of an image.
+
+    Attributes:
+        encoded_pixels: run-length string of the mask, "" for an empty one.
+        ship_probability: that there is any ship, 0-1.
+    """
+
+    encoded_pixels: str
+    ship_probability: float
+
+
 class Detector(Protocol):
     """Finds ships on one image at a time; thread-safe."""
 
     version: int
 
-    def encoded_pixels(self, image: bytes) -> str:
-        """Run-length string of the mask; RefusedImageError if there can be none."""
+    def find(self, image: bytes) -> Found:
+        """The answer to an image file; RefusedImageError if there can be none."""
+
+
+def make_detector(models: Path | None, server: str, name: str) -> Detector:
+    """A detector of a folder of models, or of a server if there is no folder; InputError if neither does."""
+    return LocalDetector(name, check_store(models, name)) if models else RemoteDetector(name, server)
 
 
 class LocalDetector:
@@ -71,14 +87,14 @@ class LocalDetector:
         self.version = version
         self._predictor = Predictor(self._versions, Limits(), metrics)
 
-    def encoded_pixels(self, image: bytes) -> str:
+    def find(self, image: bytes) -> Found:
         """See Detector."""
         try:
             outputs = self._predictor.predict([image]).outputs
         except RequestError as error:
             raise RefusedImageError(_without_index(str(error))) from error
         encoded: bytes = outputs["encoded_pixels"][0]
-        return encoded.decode()
+        return Found(encoded.decode(), float(outputs["ship_probability"][0]))
 
 
 class RemoteDetector:
@@ -109,7 +125,7 @@ class RemoteDetector:
             raise InputError(f"--server {server}: no version of {name} is loaded")
         self.version = max(available)
 
-    def encoded_pixels(self, image: bytes) -> str:
+    def find(self, image: bytes) -> Found:
         """See Detector.
 
         Raises:
@@ -118,7 +134,8 @@ class RemoteDetector:
         body = json.dumps({"instances": [{"b64": b64encode(image).decode()}]}).encode()
         try:
             answer = self._ask(f"{self._address}/versions/{self.version}:predict", body)
-            encoded = answer["predictions"][0]["encoded_pixels"]
+            prediction = answer["predictions"][0]
+            return Found(str(prediction["encoded_pixels"]), float(prediction["ship_probability"]))
         except urllib.error.HTTPError as error:
             if error.code in _REFUSED:
                 raise RefusedImageError(_without_index(_told(error))) from error
@@ -131,7 +148,6 @@ class RemoteDetector:
                 f"the server does not answer as expected: {_told(error)}. What is finished is kept; "
                 "the same command goes on."
             ) from error
-        return str(encoded)
 
     def _ask(self, address: str, body: bytes | None = None) -> Any:
         patient_until = time.monotonic() + _PATIENCE_S

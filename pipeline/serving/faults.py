@@ -38,6 +38,10 @@ class Fault(Enum):
         return self in (Fault.BUSY, Fault.NOT_READY)
 
 
+class RefusedImageError(Exception):
+    """An image that gets no mask; the message says why."""
+
+
 class RequestError(Exception):
     """A request that is not answered; the message is for whoever sent it."""
 

@@ -188,7 +188,7 @@ class Rest:
 
 def _found(prediction: Prediction) -> bytes:
     """The answer to /find as JSON."""
-    png = prediction.outputs["mask_png"][0]
+    png = prediction.outputs["mask_png_bytes"][0]
     mask = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
     ships = instances(mask)
     return orjson.dumps(
@@ -200,7 +200,7 @@ def _found(prediction: Prediction) -> bytes:
             "ship_probability": float(prediction.outputs["ship_probability"][0]),
             "encoded_pixels": prediction.outputs["encoded_pixels"][0].decode(),
             "ships": [vars(ship) for ship in ships],
-            "mask_png": b64encode(png).decode(),
+            "mask_png_bytes": b64encode(png).decode(),
         }
     )
 

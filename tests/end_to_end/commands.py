@@ -22,6 +22,7 @@ QUICK = {
     "segmenter.steps_per_epoch": 2,
     "segmenter.eval_images": 2,
     "segmenter.frozen_steps": 0,
+    "infra_validation.images": 2,
     "evaluation.rules": "[{metric: dice, slice: {has_ship: 1}, min: 0.0, max_drop: 1.0}]",
 }
 

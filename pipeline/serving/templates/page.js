@@ -29,7 +29,7 @@
     });
 
   const drawMask = async (answer) => {
-    const mask = await decoded(answer.mask_png);
+    const mask = await decoded(answer.mask_png_bytes);
     overlay.width = answer.width;
     overlay.height = answer.height;
     const pen = overlay.getContext("2d", { willReadFrequently: true });

@@ -76,7 +76,7 @@ def test_a_batch_of_images_of_all_sizes_is_answered_image_by_image(model: Any) -
     answer = answers(model, *map(encoded, images))
     for index, image in enumerate(images):
         mask = expected_mask(image)
-        png = tf.io.decode_png(answer["mask_png"][index]).numpy()
+        png = tf.io.decode_png(answer["mask_png_bytes"][index]).numpy()
         assert png.shape == (*image.shape[:2], 1)
         np.testing.assert_array_equal(png[..., 0], mask * 255)
         assert answer["encoded_pixels"][index].decode() == rle.encode(mask)
@@ -87,7 +87,7 @@ def test_a_batch_of_images_of_all_sizes_is_answered_image_by_image(model: Any) -
 def test_serving_default_is_the_mask_signature_without_the_png(model: Any) -> None:
     image = encoded(scene(96, 64, BOX))
     served, masked = answers(model, image, signature="serving_default"), answers(model, image)
-    assert masked.keys() - served.keys() == {"mask_png"}
+    assert masked.keys() - served.keys() == {"mask_png_bytes"}
     for name, value in served.items():
         np.testing.assert_array_equal(value, masked[name])
     assert served["ship_probability"].dtype == np.float32

@@ -50,11 +50,11 @@ def test_predict(stub):
     assert (answer.model_spec.name, answer.model_spec.version.value) == ("ships", 7)
     assert answer.model_spec.signature_name == "mask"
     outputs = {name: tf.make_ndarray(value) for name, value in answer.outputs.items()}
-    assert set(outputs) == {"ship_probability", "encoded_pixels", "ship_pixels", "mask_png"}
+    assert set(outputs) == {"ship_probability", "encoded_pixels", "ship_pixels", "mask_png_bytes"}
     assert outputs["encoded_pixels"].tolist() == [rle.encode(SHIP.mean(-1) > 130).encode(), b""]
     assert outputs["ship_pixels"].tolist() == [300, 0]
     assert outputs["ship_probability"].dtype == np.float32
-    assert tf.io.decode_png(outputs["mask_png"][0]).shape == (96, 64, 1)
+    assert tf.io.decode_png(outputs["mask_png_bytes"][0]).shape == (96, 64, 1)
 
 
 def test_output_filter(stub):

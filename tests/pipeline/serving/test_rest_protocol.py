@@ -76,7 +76,7 @@ def test_columns_in_columns_out(client):
     for inputs in (both, {"image_bytes": both}):
         answer = client.predict({"inputs": inputs, "signature_name": "mask"})
         assert answer.json["outputs"]["ship_pixels"] == [300, 0]
-        png = b64decode(answer.json["outputs"]["mask_png"][0]["b64"])
+        png = b64decode(answer.json["outputs"]["mask_png_bytes"][0]["b64"])
         mask = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
         assert rle.encode(mask) == RLE
 

@@ -10,8 +10,11 @@ from rich.console import Console
 
 from components.errors import InputError
 from components.masks import rle
-from pipeline import predict_command
-from pipeline.predict_command import predict
+from components.masks.instances import Instance
+from pipeline.prediction import images as prediction_images
+from pipeline.prediction.command import predict
+from pipeline.prediction.forms import Format
+from pipeline.prediction.journal import Journal, Picture, Ship
 
 BOXES = (10, 20, 12, 25), (100, 200, 30, 40)
 TWO = scene(200, 300, *BOXES)
@@ -40,7 +43,8 @@ def models(saved_model, tmp_path):
 
 def _predict(images, output, **options):
     told = Console(record=True, width=200, file=io.StringIO())
-    given = {"list_file": None, "models": None, "server": "", "name": "ships", "min_pixels": 1, **options}
+    given = {"list_file": None, "models": None, "server": "", "name": "ships", "min_pixels": 1, "beam": None}
+    given |= {"form": Format.AIRBUS, **options}
     predict(list(map(str, images)), output=output, console=told, verbose=True, **given)
     return told.export_text()
 
@@ -50,21 +54,25 @@ def _rows(path):
         return list(csv.reader(file))
 
 
-@pytest.mark.parametrize("by", ["models", "server"])
+@pytest.mark.parametrize("by", ["models", "server", "beam"])
 def test_a_row_for_each_ship_and_one_for_none(images, tmp_path, by, request):
     output = tmp_path / "out.csv"
     if by == "models":
         told = _predict([images], output, models=request.getfixturevalue("models"))
     else:
         port = request.getfixturevalue("client").server.rest_port
-        told = _predict([images], output, server=f"http://127.0.0.1:{port}")
-    assert _rows(output) == [
+        beam = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner" if by == "beam" else None
+        told = _predict([images], output, server=f"http://127.0.0.1:{port}", beam=beam)
+    header, *rows = _rows(output)
+    # Workers finish in any order.
+    assert [header, *(sorted(rows) if by == "beam" else rows)] == [
         ["ImageId", "EncodedPixels"],
         ["none, here.png", ""],
         ["two.png", _rle(BOXES[1])],
         ["two.png", _rle(BOXES[0])],
     ]
     header, *broken = _rows(tmp_path / "out.broken.csv")
+    broken.sort()
     assert header == ["ImageId", "path", "reason"]
     assert [(row[0], row[2].partition(";")[0].partition("(")[0].strip()) for row in broken] == [
         ("text.png", "these 8 bytes begin no image"),
@@ -78,12 +86,18 @@ def test_a_row_for_each_ship_and_one_for_none(images, tmp_path, by, request):
 def test_the_same_command_goes_on_where_the_last_one_ended(images, models, tmp_path, monkeypatch):
     (images / "z.png").write_bytes(encoded(scene(64, 64)))
     output = tmp_path / "out.csv"
-    # What an earlier command may have left: one image finished, half of the rows of another.
-    done = 'ImageId,EncodedPixels\n"none, here.png",1 1\ntwo.png,'
-    (tmp_path / "out.csv.3-1.part").write_text(done + _rle(BOXES[1])[:9])
+    # What an earlier command may have left: one image finished, half of the ships of another, half a line.
+    part = tmp_path / "out.csv.3-1.part"
+    with Journal(part) as journal:
+        journal.add(Picture("none, here.png", 64, 64))
+        journal.add(Ship(Instance(0, 0, 1, 1, 1, "1 1"), 0.5))
+        journal.end("none, here.png")
+        journal.add(Picture("two.png", 200, 300))
+        journal.add(Ship(Instance(0, 0, 1, 1, 1, "1 1"), 0.5))
+    part.write_bytes(part.read_bytes()[:-5])
     asked = []
-    one = predict_command._predict_one
-    monkeypatch.setattr(predict_command, "_predict_one", lambda *a: asked.append(a[1].name) or one(*a))
+    look = prediction_images.look
+    monkeypatch.setattr(prediction_images, "look", lambda path, *_: asked.append(path.name) or look(path, *_))
     told = _predict([images], output, models=models)
     assert "1 of them from before" in told
     assert "none, here.png" not in asked

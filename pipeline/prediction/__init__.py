@@ -1,0 +1,1 @@
+"""`ships predict`: image files of any size to tables of ships."""
