@@ -165,7 +165,15 @@ def create_pipeline(
         # Nothing that does not change the model: it would be joined anew for another rule.
         recipe=settings.model_dump(
             mode="json",
-            exclude={"acceptance", "evaluation", "review", "approval", "infra_validation", "beam"},
+            exclude={
+                "acceptance",
+                "evaluation",
+                "review",
+                "approval",
+                "infra_validation",
+                "beam",
+                "kubeflow",
+            },
         ),
     )
     candidate = detector.outputs["model"]

@@ -123,6 +123,7 @@ def test_settings_name_the_encoders_that_there_are() -> None:
     assert get_args(SegmenterSettings.model_fields["encoder"].annotation) == tuple(ENCODERS)
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_and_a_missing_file_are_named(tmp_path: Path) -> None:
     file = tmp_path / "mobilenet.weights.h5"
     keras.applications.MobileNetV3Small(
