@@ -8,9 +8,10 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
+from components.review_report.card import model_card
 from components.review_report.page import Origin, code_digests, render
 from components.review_report.review import Sources, review
-from components.review_report.settings import PAGE_FILE, ReviewSettings
+from components.review_report.settings import CARD_FILE, PAGE_FILE, ReviewSettings
 
 # In place of an id in the commands, where the platform gives none.
 _ANY_RUN = "RUN"
@@ -43,10 +44,15 @@ class Executor(base_executor.BaseExecutor):
             ),
             digests=(("data digest", str(exec_properties["data_digest"])), *code_digests()),
         )
-        page = posixpath.join(artifact_utils.get_single_uri(output_dict["review"]), PAGE_FILE)
-        tfx.dsl.io.fileio.makedirs(posixpath.dirname(page))
-        with tfx.dsl.io.fileio.open(page, "wb") as file:
-            file.write(render(found, origin).encode())
+        folder = artifact_utils.get_single_uri(output_dict["review"])
+        page = posixpath.join(folder, PAGE_FILE)
+        tfx.dsl.io.fileio.makedirs(folder)
+        for path, text in (
+            (page, render(found, origin)),
+            (posixpath.join(folder, CARD_FILE), model_card(found, origin)),
+        ):
+            with tfx.dsl.io.fileio.open(path, "wb") as file:
+                file.write(text.encode())
         logging.info(
             "ReviewReport: %d of %d images looked at; the page is %s",
             len(found.sample.images),

@@ -3,7 +3,7 @@
 import json
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from components.review_report.gallery import Gallery, gallery
 from components.review_report.judging import Judged, Model
 from components.review_report.sample import Sample, draw
 from components.review_report.settings import ReviewSettings
+from components.ship_detector.export import THRESHOLDS_FILE
 from components.training.candidate import HISTORY_FILE
 
 STAGE = "ReviewReport"
@@ -79,6 +80,8 @@ class Review:
         data: judgement of the data set, None where there is none.
         data_page: path of the page about the data set, "" where there is none.
         settings: those that differ between pushed model and candidate; None where they cannot be compared.
+        networks: what each trainer left beside its network, by its name (`history.json`).
+        thresholds: what was chosen on the eval split and from what (`thresholds.json`), None where not known.
     """
 
     verdict: Verdict
@@ -92,6 +95,8 @@ class Review:
     data: Judgement | None
     data_page: str
     settings: list[Setting] | None
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    thresholds: Mapping[str, Any] | None = None
 
 
 def review(sources: Sources, splits: Sequence[str], settings: ReviewSettings) -> Review:
@@ -115,6 +120,11 @@ def review(sources: Sources, splits: Sequence[str], settings: ReviewSettings) ->
         baseline, pushed_answers = (
             _look(sources.baseline_model, sample, meter) if has_baseline else (None, [])
         )
+    networks = {
+        name: json.loads(_read(posixpath.join(path_utils.serving_model_dir(uri), HISTORY_FILE)))
+        for name, uri in (("Segmenter", sources.segmenter), ("Classifier", sources.classifier))
+        if uri
+    }
     return Review(
         verdict=from_verdict_json(_read(posixpath.join(sources.evaluation, VERDICT_FILE))),
         evaluation=evaluation,
@@ -130,11 +140,7 @@ def review(sources: Sources, splits: Sequence[str], settings: ReviewSettings) ->
             each=settings.pictures,
             disagreements=settings.disagreements,
         ),
-        trainings={
-            name: json.loads(_read(posixpath.join(path_utils.serving_model_dir(uri), HISTORY_FILE)))["epochs"]
-            for name, uri in (("Segmenter", sources.segmenter), ("Classifier", sources.classifier))
-            if uri
-        },
+        trainings={name: history["epochs"] for name, history in networks.items()},
         data=from_judgement_json(_read(posixpath.join(sources.data_report, JUDGEMENT_FILE)))
         if sources.data_report
         else None,
@@ -142,6 +148,8 @@ def review(sources: Sources, splits: Sequence[str], settings: ReviewSettings) ->
         settings=_differing(_settings(sources.baseline_model), _settings(sources.model))
         if has_baseline
         else None,
+        networks=networks,
+        thresholds=json.loads(_read(posixpath.join(sources.model, THRESHOLDS_FILE))),
     )
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PAGE_FILE = "index.html"
+PAGE_FILE, CARD_FILE = "index.html", "model_card.md"
 
 
 class ReviewSettings(BaseModel):

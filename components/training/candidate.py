@@ -48,18 +48,24 @@ def checkpoint_of(fn_args: "FnArgs", stage: str) -> Checkpoint:
 
 
 def save_candidate(
-    model: keras.Model, epochs: list[EpochFigures], settings: ScheduleSettings, folder: str
+    model: keras.Model,
+    epochs: list[EpochFigures],
+    settings: ScheduleSettings,
+    folder: str,
+    weights: dict[str, str] | None = None,
 ) -> None:
     """Write `model.keras` and `history.json` into `folder`.
 
     The model should never have been compiled: Adam's moments would make the file three times as large.
 
-    The history is `{"settings": {...}, "parameters": number of weights, "epochs": [{...}]}`.
+    The history is `{"settings": {...}, "parameters": number of weights, "weights": {where the pretrained ones
+    come from}, "epochs": [{...}]}`.
     `folder` may be on any filesystem that TensorFlow can write.
     """
     history: dict[str, Any] = {
         "settings": settings.model_dump(mode="json"),
         "parameters": model.count_params(),
+        "weights": weights or {},
         "epochs": epochs,
     }
     tf.io.gfile.makedirs(folder)

@@ -8,6 +8,7 @@ import numpy as np
 from components.training.candidate import checkpoint_of, save_candidate, settings_of
 from components.training.devices import predict, training_devices
 from components.training.fitting import Evaluate, fit
+from components.training.networks.origin import weights_origin
 from components.training.networks.registry import CLASSIFIERS
 from components.training.scores import roc_auc
 from components.training.settings import ClassifierSettings
@@ -47,7 +48,7 @@ def run_fn(fn_args: "FnArgs") -> None:
     # Anew: in single precision and for any device, whatever it was trained in and on.
     trained = build(settings)
     trained.set_weights(model.get_weights())
-    save_candidate(trained, epochs, settings, fn_args.serving_model_dir)
+    save_candidate(trained, epochs, settings, fn_args.serving_model_dir, weights_origin(settings))
     checkpoint.remove()
 
 

@@ -11,6 +11,7 @@ from components.training.crops import EvalWindow, eval_windows, training_crops
 from components.training.devices import predict, training_devices
 from components.training.fitting import Evaluate, fit
 from components.training.losses import LOSSES, Loss
+from components.training.networks.origin import weights_origin
 from components.training.networks.registry import SEGMENTERS
 from components.training.scores import hard_dice
 from components.training.settings import ENCODER_STRIDE_PX, SegmenterSettings
@@ -53,7 +54,7 @@ def run_fn(fn_args: "FnArgs") -> None:
     # Anew: in single precision and for any device, whatever it was trained in and on.
     trained = build(settings)
     trained.set_weights(model.get_weights())
-    save_candidate(trained, epochs, settings, fn_args.serving_model_dir)
+    save_candidate(trained, epochs, settings, fn_args.serving_model_dir, weights_origin(settings))
     checkpoint.remove()
 
 

