@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock.txt
+DEV_LOCK := requirements.dev.lock.txt
+GPU_LOCK := requirements.gpu.lock.txt
 DEMO_ROOT := build/demo
 REQUESTS := 20000
 PACKAGES := pipeline components schemas kubeflow tests
@@ -14,6 +16,7 @@ PACKAGES := pipeline components schemas kubeflow tests
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 # uv from PATH if it is there and works, else the one installed into the environment.
 UV = $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(BIN)/uv)
+EXPORT = $(UV) export --frozen --no-emit-project --format requirements-txt --no-header
 
 .PHONY: help venv demo test test-unit test-slow fuzz bench soak lint types format lock clean
 
@@ -22,14 +25,15 @@ help: ## List the targets
 
 venv: $(READY) ## Make the environment in .venv from the lock file
 
-$(READY): $(LOCK) pyproject.toml
+$(READY): $(LOCK) $(DEV_LOCK) pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11, 3.12 or 3.13 with venv; give one by PYTHON=/path/to/python" >&2; exit 2; }
 	@echo "Making $(VENV) with $(PYTHON) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@uv --version >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@# Compiled at once: without it every process of the pipeline would compile TFX anew where
 	@# PYTHONDONTWRITEBYTECODE is set.
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode -r $(LOCK)
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode \
+		-r $(LOCK) -r $(DEV_LOCK)
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -66,9 +70,11 @@ format: $(READY) ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix $(PACKAGES)
 	@$(BIN)/ruff format $(PACKAGES)
 
-lock: $(READY) ## Resolve the dependencies anew (needs uv) and write the lock file
+lock: $(READY) ## Resolve the dependencies anew (needs uv) and write the lock files
 	$(UV) lock --upgrade
-	$(UV) export --frozen --all-groups --no-emit-project --format requirements-txt --no-header --output-file $(LOCK) >/dev/null
+	$(EXPORT) --no-dev --output-file $(LOCK) >/dev/null
+	$(EXPORT) --only-group dev --output-file $(DEV_LOCK) >/dev/null
+	$(EXPORT) --only-group gpu --output-file $(GPU_LOCK) >/dev/null
 
 clean: ## Remove the environment and everything built
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
