@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
 from rich.console import Console
 
 from components.errors import InputError
 from kubeflow.names import PROFILE
 from pipeline.quiet import libraries_into
-from pipeline.settings import Settings, load_settings, profile_names, settings_as_yaml
+from pipeline.settings import Settings, load_settings, profile_names
 
 if TYPE_CHECKING:
     from kubeflow.server import Server
@@ -70,6 +71,7 @@ def compile_to_file(settings: Settings, output: Path, console: Console) -> None:
 
 def submit(
     target: Target,
+    *,
     pipeline: Path | None,
     profile: str,
     overrides: Sequence[str],
@@ -130,7 +132,7 @@ def _follow(
         console.print(f"To wait for it: {again}", highlight=False, soft_wrap=True)
         return
     try:
-        wait(server, run_id, link, again, console, wait_poll_s)
+        wait(server, run_id, link=link, resume=again, console=console, poll_s=wait_poll_s)
     except KeyboardInterrupt:
         told = f"\nNo longer waiting; the run goes on. To wait again: {again}"
         console.print(told, highlight=False, soft_wrap=True)
@@ -156,6 +158,8 @@ def _profile_parameter(profile: str, overrides: Sequence[str]) -> str:
         return ""
     # Refused here rather than by the first task of the run.
     settings = load_settings(profile, overrides)
-    if overrides:
-        return settings_as_yaml(settings)
-    return profile if profile in profile_names() else Path(profile).read_text(encoding="utf-8")
+    if not overrides:
+        return profile if profile in profile_names() else Path(profile).read_text(encoding="utf-8")
+    # Short, since servers take 10,000 bytes of parameters; what the cluster gives stays as it was compiled.
+    values = settings.model_dump(mode="json", exclude_defaults=True, exclude={"kubeflow"})
+    return yaml.safe_dump(values) if values else "default"

@@ -1,4 +1,4 @@
-"""The connection to a Kubeflow Pipelines server: made by `kfp.Client`, its errors told so that one can act."""
+"""The connection to a Kubeflow Pipelines server: `kfp.Client`, with errors that say what to do."""
 
 import contextlib
 import io
@@ -71,8 +71,8 @@ class Server:
         except ApiException as error:
             if error.status == 404:
                 raise InputError(
-                    f"--host {host}: has no API of version v2beta1. `ships submit` needs Kubeflow Pipelines 2.0 "
-                    "or newer, and the address under which its UI is found"
+                    f"--host {host}: has no API of version v2beta1. `ships submit` needs Kubeflow Pipelines "
+                    "2.0 or newer, and the address under which its UI is found"
                 ) from None
             raise self.explained(error) from None
         except InputError as error:
@@ -81,7 +81,9 @@ class Server:
             raise self.explained(error) from None
         self.namespace: str | None = self.client.get_user_namespace() or None
         if health.multi_user and not self.namespace:
-            raise InputError(f"--host {host}: serves many users, each in a namespace: give yours by --namespace")
+            raise InputError(
+                f"--host {host}: serves many users, each in a namespace: give yours by --namespace"
+            )
 
     @contextlib.contextmanager
     def api(self) -> Iterator[Any]:
@@ -123,16 +125,20 @@ class Server:
             reason = getattr(error, "reason", None) or error
             # urllib3's errors start with the object that they are about.
             told = str(reason).rpartition(">: ")[2]
-            return InputError(f"{self.host} does not answer: {told}. Is the address right, does a tunnel still run?")
+            return InputError(
+                f"{self.host} does not answer: {told}. Is the address right, does a tunnel still run?"
+            )
         message = _message(error)
         if error.status in (401, 403):
-            return InputError(f"{self.host} refuses: {error.status} {error.reason}{_after(message)}. {_LOGIN}")
+            return InputError(
+                f"{self.host} refuses: {error.status} {error.reason}{_after(message)}. {_LOGIN}"
+            )
         return InputError(f"{self.host} answers {error.status} {error.reason}{_after(message)}")
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep to itself what kfp prints: links to pages of which we print one, and what its next version drops."""
+    """Keep what kfp prints off the terminal: links that we print too, and warnings about itself."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
@@ -140,14 +146,20 @@ def quiet() -> Iterator[None]:
 
 def is_passing(error: Exception) -> bool:
     """Whether the same request may well succeed later: no connection, or a server that is overloaded."""
-    return not isinstance(error, ApiException) or not error.status or error.status in (408, 429, *range(500, 600))
+    return (
+        not isinstance(error, ApiException)
+        or not error.status
+        or error.status in (408, 429, *range(500, 600))
+    )
 
 
 def _check_token(file: Path) -> None:
     try:
         token = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--token-file {file}: cannot be read: {getattr(error, 'strerror', error)}") from None
+        raise InputError(
+            f"--token-file {file}: cannot be read: {getattr(error, 'strerror', error)}"
+        ) from None
     if not token or len(token.split()) > 1:
         raise InputError(f"--token-file {file}: expected a file with a token and nothing else")
 

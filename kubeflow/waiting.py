@@ -27,7 +27,7 @@ class RunFailedError(ShipsError):
     """A run has not ended well; the message names the tasks."""
 
 
-def wait(server: Server, run_id: str, link: str, resume: str, console: Console, poll_s: float) -> None:
+def wait(server: Server, run_id: str, *, link: str, resume: str, console: Console, poll_s: float) -> None:
     """Wait until a run has ended, telling when tasks start and end.
 
     Args:
@@ -55,7 +55,9 @@ def wait(server: Server, run_id: str, link: str, resume: str, console: Console, 
             running = [task.display_name for task in details if task.state == _RUNNING]
             ended = sum(task.state in _ENDED for task in details)
             doing = f": {', '.join(running)}" if running else ""
-            status.update(f"{elapsed}  {ended}/{len(names)} tasks{doing} (Ctrl-C ends the waiting, not the run)")
+            status.update(
+                f"{elapsed}  {ended}/{len(names)} tasks{doing} (Ctrl-C ends the waiting, not the run)"
+            )
     if run.state != _SUCCEEDED:
         raise RunFailedError(_why(run, names, link))
     console.print(f"Succeeded after {elapsed}.", highlight=False, soft_wrap=True)
@@ -85,7 +87,9 @@ def _looks(server: Server, run_id: str, resume: str, console: Console, poll_s: f
                 silent_since = time.monotonic()
                 console.print(f"{escape(str(explained))} Trying again.", highlight=False, soft_wrap=True)
             if silent_since is None or time.monotonic() - silent_since > _PATIENCE_S or not is_passing(error):
-                raise InputError(f"{explained}\nThe run goes on without this; to wait again: {resume}") from None
+                raise InputError(
+                    f"{explained}\nThe run goes on without this; to wait again: {resume}"
+                ) from None
         else:
             silent_since = None
             yield run
@@ -133,7 +137,7 @@ def _rounded(span: datetime.timedelta) -> datetime.timedelta:
 
 def _why(run: Any, names: set[str], link: str) -> str:
     """Which tasks failed; the server does not always know why, their logs do."""
-    failed = {}
+    failed: dict[str, str] = {}
     for task in _details(run):
         name = task.display_name.removesuffix(_DRIVER)
         if task.state == _FAILED and name in names:

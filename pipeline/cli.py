@@ -167,8 +167,12 @@ def submit_command(
             help="Address of Kubeflow Pipelines, such as http://localhost:8080.",
         ),
     ],
-    images: Annotated[str, typer.Option("--images", help="Folder of the images, as the cluster sees it.")] = "",
-    labels: Annotated[str, typer.Option("--labels", help="CSV with ImageId,EncodedPixels, seen likewise.")] = "",
+    images: Annotated[
+        str, typer.Option("--images", help="Folder of the images, as the cluster sees it.")
+    ] = "",
+    labels: Annotated[
+        str, typer.Option("--labels", help="CSV with ImageId,EncodedPixels, seen likewise.")
+    ] = "",
     scenes: Annotated[str, typer.Option("--scenes", help="CSV with ImageId,SceneId, seen likewise.")] = "",
     approval: Annotated[str, typer.Option("--approval", help="automatic or manual.")] = "",
     root: Annotated[
@@ -178,8 +182,8 @@ def submit_command(
         str,
         typer.Option(
             "--profile",
-            help="Profile to compile [default: kubeflow]; with --pipeline, the one of this run: a name in the "
-            "image, or a YAML file, whose text is sent.",
+            help="Profile to compile (kubeflow); with --pipeline, the one of this run: a name in the image, "
+            "or a YAML file, whose text is sent.",
         ),
     ] = "",
     overrides: SetOption = [],  # noqa: B006
@@ -213,7 +217,16 @@ def submit_command(
     if not images or not labels:
         raise InputError("--images and --labels: needed for a new run (--resume RUN waits for one)")
     parameters = {"images": images, "labels": labels, "scenes": scenes, "approval": approval, "root": root}
-    submit(target, pipeline, profile, overrides, experiment, parameters, wait_poll_s, _console())
+    submit(
+        target,
+        pipeline=pipeline,
+        profile=profile,
+        overrides=overrides,
+        experiment=experiment,
+        parameters=parameters,
+        wait_poll_s=wait_poll_s,
+        console=_console(),
+    )
 
 
 @app.command("scenes")
