@@ -160,6 +160,7 @@ def _profile_parameter(profile: str, overrides: Sequence[str]) -> str:
     settings = load_settings(profile, overrides)
     if not overrides:
         return profile if profile in profile_names() else Path(profile).read_text(encoding="utf-8")
-    # Short, since servers take 10,000 bytes of parameters; what the cluster gives stays as it was compiled.
+    # Short, since servers take 10,000 bytes of parameters unless told otherwise. What Kubernetes gives the
+    # tasks was compiled and stays.
     values = settings.model_dump(mode="json", exclude_defaults=True, exclude={"kubeflow"})
     return yaml.safe_dump(values) if values else "default"

@@ -43,9 +43,9 @@ def wait(server: Server, run_id: str, *, link: str, resume: str, console: Consol
         InputError: the server has no such run, or can no longer be asked.
         KeyboardInterrupt: by Ctrl-C; the run goes on.
     """
-    names, told = _tasks(server, run_id), dict[str, str]()
+    told: dict[str, str] = {}
     with console.status("waiting") as status:
-        for run in _looks(server, run_id, resume, console, poll_s):
+        for run, names in _looks(server, run_id, resume, console, poll_s):
             elapsed = _elapsed(run)
             details = [task for task in _details(run) if task.display_name in names]
             for task in details:
@@ -74,13 +74,17 @@ def resume_command(server: Server, run_id: str, *options: str) -> str:
     return shlex.join(["ships", "submit", "--host", server.host, *options, "--resume", run_id])
 
 
-def _looks(server: Server, run_id: str, resume: str, console: Console, poll_s: float) -> Iterator[Any]:
-    """The run as it is now and then, last of all as it ended."""
+def _looks(
+    server: Server, run_id: str, resume: str, console: Console, poll_s: float
+) -> Iterator[tuple[Any, set[str]]]:
+    """The run as it is now and then, last of all as it ended, and the names of its tasks."""
     silent_since: float | None = None
+    names: set[str] | None = None
     while True:
         try:
             with quiet():
                 run = server.client.get_run(run_id)
+                names = _tasks(server.client, run) if names is None else names
         except (ApiException, urllib3.exceptions.HTTPError) as error:
             explained = server.explained(error)
             if silent_since is None and is_passing(error):
@@ -92,19 +96,17 @@ def _looks(server: Server, run_id: str, resume: str, console: Console, poll_s: f
                 ) from None
         else:
             silent_since = None
-            yield run
+            yield run, names
             if run.state in _ENDED:
                 return
         time.sleep(poll_s)
 
 
-def _tasks(server: Server, run_id: str) -> set[str]:
+def _tasks(client: Any, run: Any) -> set[str]:
     """Names of the pipeline's own tasks, among many more nodes that Argo has."""
-    with server.api() as client:
-        run = client.get_run(run_id)
-        spec, version = run.pipeline_spec, run.pipeline_version_reference
-        if not spec and version:
-            spec = client.get_pipeline_version(version.pipeline_id, version.pipeline_version_id).pipeline_spec
+    spec, version = run.pipeline_spec, run.pipeline_version_reference
+    if not spec and version:
+        spec = client.get_pipeline_version(version.pipeline_id, version.pipeline_version_id).pipeline_spec
     # With a platform spec beside it, it is one level further down.
     spec = spec.get("pipeline_spec", spec) if spec else {}
     return set(spec.get("root", {}).get("dag", {}).get("tasks", {}))

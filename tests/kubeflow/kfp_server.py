@@ -19,7 +19,7 @@ import yaml
 from backend_rules import in_order, problems
 
 _V2 = "/apis/v2beta1"
-# util.MaxParameterBytes
+# common/util/consts.go, GetMaxParameterBytes: unless the variable MAX_PARAMETER_BYTES says otherwise.
 _PARAMETER_BYTES = 10_000
 _START = datetime.now(UTC)
 
@@ -69,7 +69,10 @@ class KfpServer:
             raise RefusedError(401, "Request header error: there is no user identity header.")
         if self.token and headers["Authorization"] != f"Bearer {self.token}":
             raise RefusedError(403, "User 'someone' is not authorized with reason: ")
-        match method, path.removeprefix(_V2 + "/").split("/") if path.startswith(_V2) else []:
+        return self._route(method, path.removeprefix(_V2 + "/").split("/"), query, headers, body)
+
+    def _route(self, method, parts, query, headers, body):  # noqa: PLR0911 (a table of the API)
+        match method, parts:
             case "GET", ["healthz"]:
                 return {"multi_user": self.multi_user}
             case "GET", ["pipelines"]:

@@ -14,7 +14,6 @@ import yaml
 from kfp_server import KfpServer, serving
 
 from kubeflow.names import run_parameters
-from kubeflow.plan import _settings
 from pipeline import cli
 from pipeline.settings import load_settings
 
@@ -144,14 +143,15 @@ def test_the_text_of_a_profile_reaches_the_run(server, file, ships, tmp_path):
 
 
 @pytest.mark.parametrize("overrides", [["segmenter.steps=13"], ["kubeflow.gpu_count=3"]])
-def test_single_settings_reach_the_run_as_the_plan_reads_them(server, file, ships, overrides):
+def test_single_settings_reach_the_run_as_the_plan_reads_them(server, file, ships, tmp_path, overrides):
     options = [word for override in overrides for word in ("--set", override)]
     sent = ("--pipeline", file, *DATA, "--no-wait", "--profile", "default", *options)
     assert ships(server, *sent)[0] == 0
     text = server.runs[-1]["runtime_config"]["parameters"]["profile"]
-    read = _settings(
-        {"profile": text, "approval": "", "compiled_settings": load_settings("demo").model_dump_json()}
-    )
+    # The plan reads the text in this way, or the name.
+    sent_file = tmp_path / "sent.yaml"
+    sent_file.write_text(text, encoding="utf-8")
+    read = load_settings(str(sent_file) if ":" in text else text)
     wanted = load_settings("default", overrides)
     assert read.model_dump(exclude={"kubeflow"}) == wanted.model_dump(exclude={"kubeflow"})
 
@@ -320,7 +320,7 @@ def something_else(status, kind):
     """A server of Kubeflow Pipelines 1, or a login page."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):  # noqa: N802
+        def do_GET(self):
             content = b"<html>Log in</html>" if "html" in kind else b'{"error": "Not Found", "code": 5}'
             self.send_response(status)
             self.send_header("Content-Type", kind)
