@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -122,12 +123,9 @@ class Server:
     def explained(self, error: Exception) -> InputError:
         """What went wrong, for a user."""
         if not isinstance(error, ApiException):
-            reason = getattr(error, "reason", None) or error
-            # urllib3's errors start with the object that they are about.
-            told = str(reason).rpartition(">: ")[2]
-            return InputError(
-                f"{self.host} does not answer: {told}. Is the address right, does a tunnel still run?"
-            )
+            # Both begin with the object that they are about.
+            told = re.sub(r"^.*?[>)]: ", "", str(getattr(error, "reason", None) or error))
+            return InputError(f"{self.host} does not answer: {told}. Is the address right, is a tunnel up?")
         message = _message(error)
         if error.status in (401, 403):
             return InputError(
