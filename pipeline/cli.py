@@ -419,7 +419,12 @@ def runs_command(root: RootOption) -> None:
 
 
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="Id of a run, as `ships runs` shows it, or `latest`.")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="Id of a run, as `ships runs` shows it, or `latest`; for a run on Kubeflow its gate's "
+        "decision.json, saved as RUN.json.",
+    ),
 ]
 NoteOption = Annotated[str, typer.Option("--note", help="Why; kept with the decision.")]
 
