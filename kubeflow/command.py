@@ -100,16 +100,17 @@ def submit(
     given = dict(parameters)
     if pipeline is not None:
         given[PROFILE] = _profile_parameter(profile, overrides)
-    with _compiled(pipeline, profile, overrides) as file:
+    # Before the seconds that compiling takes.
+    server = target.connect()
+    with _compiled(pipeline, profile, overrides, console) as file:
         from kubeflow.submit import start, upload  # noqa: PLC0415
 
-        server = target.connect()
         version = upload(server, file)
-        told = "Uploaded" if version.new else "The server has"
-        console.print(
-            f"{told} version {version.name} of pipeline {version.pipeline}", highlight=False, soft_wrap=True
-        )
-        run_id = start(server, version, experiment, {name: value for name, value in given.items() if value})
+    told = "Uploaded" if version.new else "The server has"
+    console.print(
+        f"{told} version {version.name} of pipeline {version.pipeline}", highlight=False, soft_wrap=True
+    )
+    run_id = start(server, version, experiment, {name: value for name, value in given.items() if value})
     _follow(target, server, run_id, wait_poll_s, console)
 
 
@@ -140,12 +141,15 @@ def _follow(
 
 
 @contextlib.contextmanager
-def _compiled(pipeline: Path | None, profile: str, overrides: Sequence[str]) -> Iterator[Path]:
+def _compiled(
+    pipeline: Path | None, profile: str, overrides: Sequence[str], console: Console
+) -> Iterator[Path]:
     if pipeline is not None:
         yield pipeline
         return
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "ships.yaml"
+        console.print("Compiling the pipeline", highlight=False)
         compile_to_file(load_settings(profile or _COMPILED_PROFILE, overrides), file, Console(quiet=True))
         yield file
 
