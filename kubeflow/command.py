@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from kubeflow.server import Server
 
 _NOWHERE = Path("/dev/null")
-_EXIT_INTERRUPTED = 130
 # What `ships compile` takes too.
 _COMPILED_PROFILE = "kubeflow"
 
@@ -123,6 +122,7 @@ def _follow(
     target: Target, server: "Server", run_id: str, wait_poll_s: float | None, console: Console
 ) -> None:
     from kubeflow.waiting import resume_command, wait  # noqa: PLC0415
+    from pipeline.run_command import EXIT_INTERRUPTED  # noqa: PLC0415
 
     # The UI has the address of the API, unless the API is reached past it.
     link = f"{os.environ.get('KF_PIPELINES_UI_ENDPOINT', server.host).rstrip('/')}/#/runs/details/{run_id}"
@@ -137,7 +137,7 @@ def _follow(
     except KeyboardInterrupt:
         told = f"\nNo longer waiting; the run goes on. To wait again: {again}"
         console.print(told, highlight=False, soft_wrap=True)
-        sys.exit(_EXIT_INTERRUPTED)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 @contextlib.contextmanager
