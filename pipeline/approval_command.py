@@ -3,17 +3,20 @@
 import getpass
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from components.approval_gate.approvals import Action, Record, append_approval, read_approvals
+from components.approval_gate.decision import Subject
+from components.approval_gate.decision import from_json as decision_from_json
 from components.errors import InputError
-from components.evaluation.verdict import VERDICT_FILE, Verdict, from_json
+from components.evaluation.verdict import VERDICT_FILE, State, from_json
 from pipeline.quiet import libraries_into
 from pipeline.root import Root
 from pipeline.runs import Run, list_runs
@@ -25,12 +28,13 @@ _SHOWN_DIGITS = 12
 
 @dataclass(frozen=True)
 class _Judged:
-    """A run that was evaluated, and where."""
+    """A run that was evaluated: what the rules say, which of them hold it, and how to find its subject."""
 
-    run: Run
-    model_uri: str
-    evaluation_uri: str
-    verdict: Verdict
+    run_id: str
+    verdict: State
+    held: str
+    subject: Callable[[], Subject]
+    pushed_version: str = ""
 
 
 def record_of_user(**about: str) -> Record:
@@ -44,7 +48,8 @@ def approve(root: Root, run_id: str, note: str, override: bool, console: Console
 
     Args:
         root: where the runs are.
-        run_id: id of the run, or "latest" for the newest that was evaluated, experiments left out.
+        run_id: id of the run, or "latest" for the newest that was evaluated, experiments left out; of a run
+            on Kubeflow the file with the gate's decision, whose name is noted as the id.
         note: why; needed where the rules do not speak for the model.
         override: approve a model that fails the rules.
         console: where to tell what was done.
@@ -54,38 +59,39 @@ def approve(root: Root, run_id: str, note: str, override: bool, console: Console
             allow it, or a note is missing; the message says what to do.
     """
     judged = _judged(root, run_id)
-    run, verdict = judged.run, judged.verdict
-    held = "\n".join(f"  {check}" for check in verdict.held)
-    if verdict.state == "failed" and not override:
+    name, verdict, held = judged.run_id, judged.verdict, judged.held
+    if verdict == "failed" and not override:
         raise InputError(
-            f"run {run.run_id} fails the rules:\n{held}\n"
+            f"run {name} fails the rules:\n{held}\n"
             "If it is to be pushed all the same, say so and why: --override --note ..."
         )
-    if override and verdict.state != "failed":
-        raise InputError(f"run {run.run_id} breaks no rule: leave --override out")
-    if verdict.state != "passed" and not note.strip():
-        raise InputError(f"the rules do not speak for run {run.run_id}; say why you do: --note ...\n{held}")
+    if override and verdict != "failed":
+        raise InputError(f"run {name} breaks no rule: leave --override out")
+    if verdict != "passed" and not note.strip():
+        raise InputError(f"the rules do not speak for run {name}; say why you do: --note ...\n{held}")
     _record(root, judged, "approve", note, override)
     told = "Approved against the rules" if override else "Approved"
+    command = "submit" if _is_decision(run_id) else "run"
     after = (
-        f"it was pushed as version {run.pushed_version} before"
-        if run.pushed_version
-        else "the same `ships run` command again pushes it"
+        f"it was pushed as version {judged.pushed_version} before"
+        if judged.pushed_version
+        else f"the same `ships {command}` command again pushes it"
     )
-    console.print(f"{told}: run {run.run_id}; {after}.", highlight=False, soft_wrap=True)
+    console.print(f"{told}: run {name}; {after}.", highlight=False, soft_wrap=True)
 
 
 def reject(root: Root, run_id: str, note: str, console: Console) -> None:
     """Record that the model of a run must not be pushed; see `approve` for arguments and errors."""
     judged = _judged(root, run_id)
-    run = judged.run
     if not note.strip():
         raise InputError("say why it is rejected: --note ...")
     _record(root, judged, "reject", note)
-    console.print(f"Rejected: run {run.run_id}; no run will push its model.", highlight=False, soft_wrap=True)
-    if run.pushed_version:
+    console.print(
+        f"Rejected: run {judged.run_id}; no run will push its model.", highlight=False, soft_wrap=True
+    )
+    if judged.pushed_version:
         console.print(
-            f"It was pushed as version {run.pushed_version} before: `ships rollback` takes that back.",
+            f"It was pushed as version {judged.pushed_version} before: `ships rollback` takes that back.",
             highlight=False,
             soft_wrap=True,
         )
@@ -139,38 +145,67 @@ def evaluated_run(root: Root, run_id: str) -> Run:
     return run
 
 
+def _is_decision(run_id: str) -> bool:
+    return run_id.endswith(".json")
+
+
 def _judged(root: Root, run_id: str) -> _Judged:
+    if _is_decision(run_id):
+        return _judged_elsewhere(Path(run_id))
     run = evaluated_run(root, run_id)
     model, evaluation = run.uri("ShipDetector", "model") or "", run.uri("ShipEvaluator", "evaluation") or ""
     file = Path(evaluation, VERDICT_FILE)
     try:
-        return _Judged(run, model, evaluation, from_json(file.read_bytes()))
+        verdict = from_json(file.read_bytes())
     except FileNotFoundError:
         raise InputError(
             f"run {run.run_id} has no verdict ({file}); start its command again with this version of ships"
         ) from None
+    held = "\n".join(f"  {check}" for check in verdict.held)
+
+    def subject() -> Subject:
+        return _unchanged(run, model, evaluation)
+
+    return _Judged(run.run_id, verdict.state, held, subject, run.pushed_version or "")
 
 
-def _record(root: Root, judged: _Judged, action: Action, note: str, override: bool = False) -> None:
+def _judged_elsewhere(file: Path) -> _Judged:
+    """By the decision of a gate whose run this root knows nothing of."""
+    try:
+        decision = decision_from_json(file.read_bytes())
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from None
+    except ValidationError:
+        raise InputError(f"{file}: is no decision.json of an approval gate") from None
+    if decision.verdict is None:
+        raise InputError(f"{file}: from an earlier version of ships; run its pipeline again with this one")
+    return _Judged(
+        file.stem, decision.verdict, f"  {decision.reason}", lambda: decision.subject, decision.version
+    )
+
+
+def _unchanged(run: Run, model: str, evaluation: str) -> Subject:
+    """Digests of what a run judged, if its files are still the same."""
     # TFX takes seconds to import and talks while it does.
     with libraries_into(Path(os.devnull)):
         from components.approval_gate.digests import subject_of  # noqa: PLC0415
 
-        subject = subject_of(judged.model_uri, judged.evaluation_uri)
-    seen = judged.run.subject
+        subject = subject_of(model, evaluation)
+    seen = run.subject
     if seen is not None and seen != subject:
-        what, uri = (
-            ("model", judged.model_uri)
-            if seen.model != subject.model
-            else ("evaluation", judged.evaluation_uri)
-        )
+        what, uri = ("model", model) if seen.model != subject.model else ("evaluation", evaluation)
         raise InputError(
-            f"the files of the {what} of run {judged.run.run_id} have changed since the run: {uri}. "
+            f"the files of the {what} of run {run.run_id} have changed since the run: {uri}. "
             "A decision would not be about what was judged; put them back, or train and evaluate anew"
         )
+    return subject
+
+
+def _record(root: Root, judged: _Judged, action: Action, note: str, override: bool = False) -> None:
+    subject = judged.subject()
     record = record_of_user(
         action=action,
-        run=judged.run.run_id,
+        run=judged.run_id,
         model=subject.model,
         evaluation=subject.evaluation,
         override="yes" if override else "",

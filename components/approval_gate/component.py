@@ -39,7 +39,7 @@ class Executor(base_executor.BaseExecutor):
             decision = decide(records, subject, verdict, mode, version)
         except InputError as error:
             # Nobody can tell what was decided, so nothing is pushed; the run itself is whole.
-            decision = Decision("refused", f"table of approvals, {error}", subject)
+            decision = Decision("refused", f"table of approvals, {error}", subject, verdict=verdict.state)
         _write(posixpath.join(blessing.uri, decisions.DECISION_FILE), to_json(decision))
         blessed = decision.outcome == "push"
         # Named as TFX's Evaluator does.

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from components.approval_gate.approvals import Record
-from components.evaluation.verdict import Verdict
+from components.evaluation.verdict import State, Verdict
 
 DECISION_FILE = "decision.json"
 # Custom properties of the blessing, so that runs can be listed without its files.
@@ -35,6 +35,8 @@ class Decision:
         subject: what was decided on.
         override: whether it is let through although the rules failed.
         version: version of this very model in the store, "" if there is none.
+        verdict: of the rules, so that the file alone tells whether a person may overrule them; None in files
+            from before it was told.
     """
 
     outcome: Outcome
@@ -42,6 +44,7 @@ class Decision:
     subject: Subject
     override: bool = False
     version: str = ""
+    verdict: State | None = None
 
 
 def decisive(records: Iterable[Record], subject: Subject) -> Record | None:
@@ -82,7 +85,7 @@ def decide(
     override = outcome == "push" and verdict.state == "failed"
     if outcome == "push" and version:
         outcome, reason = "pushed before", f"{reason}; in the store as version {version}"
-    return Decision(outcome, reason, subject, override, version)
+    return Decision(outcome, reason, subject, override, version, verdict.state)
 
 
 def _weigh(record: Record | None, verdict: Verdict, mode: Mode) -> tuple[Outcome, str]:

@@ -2,15 +2,18 @@
 
 import getpass
 import re
+from dataclasses import astuple
 
 import pytest
 from run_records import Ledger
 from typer.testing import CliRunner
 
 from components.approval_gate.approvals import read_approvals
+from components.approval_gate.decision import Subject, decide, to_json
 from components.approval_gate.digests import subject_of
 from components.baseline.model_store import latest_version, versions
 from components.errors import InputError
+from components.evaluation.verdict import Check, Verdict
 from pipeline.cli import app
 from pipeline.root import Root
 
@@ -103,6 +106,46 @@ def test_a_run_that_cannot_be_decided_on(root, ledger, run_id, told):
 def test_without_any_run_or_approval_the_next_command_is_named(root):
     assert "ships run" in refused(root, "approve", "latest")
     assert "nothing was approved" in refused(root, "approvals")
+
+
+def test_a_run_elsewhere_is_decided_on_by_the_decision_of_its_gate(root, tmp_path):
+    file = tmp_path / "1234-abcd.json"
+    subject = Subject("m" * 64, "e" * 64)
+
+    def gate(*checks):
+        decision = decide(read_approvals(root.approvals), subject, Verdict(checks), "manual")
+        file.write_bytes(to_json(decision))
+        return decision.outcome
+
+    assert gate(Check("dice", "cascade", {}, "min", 0.4, "pass", holds=False)) == "waiting"
+    root.path.mkdir()
+    assert "`ships submit` command again pushes it" in ships(root, "approve", str(file))
+    (record,) = read_approvals(root.approvals)
+    assert (record.run, record.model, record.evaluation) == ("1234-abcd", *astuple(subject))
+    assert gate(Check("dice", "cascade", {}, "min", 0.4, "pass", holds=False)) == "push"
+    assert "no run will push" in ships(root, "reject", str(file), "--note", "ghost ships")
+    assert gate(Check("dice", "cascade", {}, "min", 0.4, "fail", holds=True)) == "refused"
+    assert "--override --note" in refused(root, "approve", str(file), "--note", "fine")
+    ships(root, "approve", str(file), "--override", "--note", "demo only")
+    assert gate(Check("dice", "cascade", {}, "min", 0.4, "fail", holds=True)) == "push"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "cannot be read"),
+        ("{}", "is no decision.json"),
+        (
+            '{"outcome": "waiting", "reason": "", "subject": {"model": "m", "evaluation": "e"}}',
+            "earlier version",
+        ),
+    ],
+)
+def test_files_that_are_no_decision(root, tmp_path, content, told):
+    file = tmp_path / "1234.json"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    assert told in refused(root, "approve", str(file), "--note", "fine")
 
 
 def test_files_that_changed_since_the_run_cannot_be_approved(root, ledger):
