@@ -5,6 +5,7 @@ run goes one step further each time that it is asked for.
 """
 
 import json
+import sys
 import threading
 import uuid
 from contextlib import contextmanager
@@ -287,8 +288,15 @@ def serving(server):
         def log_message(self, *arguments):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        listening.daemon_threads = True
+    class Listening(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request, client_address):
+            # Clients that Ctrl-C ends hang up in the middle of an answer.
+            if not isinstance(sys.exception(), ConnectionError):
+                super().handle_error(request, client_address)
+
+    with Listening(("127.0.0.1", 0), Handler) as listening:
         thread = threading.Thread(target=listening.serve_forever, args=(0.02,))
         thread.start()
         server.host = f"http://127.0.0.1:{listening.server_port}"
