@@ -6,6 +6,9 @@ from stages import HOSTILE_NAME
 
 from components.data_gate.artifact import PAGE_FILE
 
+# Stages as a whole.
+pytestmark = pytest.mark.slow
+
 PHONE_PX, DESK_PX = 390, 1280
 # Names of the pictures of the gallery that can be seen.
 SHOWN = (

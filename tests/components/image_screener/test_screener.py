@@ -20,6 +20,9 @@ from components.image_screener.settings import ScreeningSettings
 from components.tfrecords import frame, read_records
 from schemas import SHIP_IMAGES
 
+# Stages as a whole.
+pytestmark = pytest.mark.slow
+
 
 class Screened:
     """What a run of the executor on a folder left behind."""

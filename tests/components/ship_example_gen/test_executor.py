@@ -18,6 +18,9 @@ from components.ship_example_gen.listing import list_images
 from components.ship_example_gen.settings import IngestionSettings
 from components.tfrecords import read_records
 
+# Stages as a whole.
+pytestmark = pytest.mark.slow
+
 EDGE_PX = 48
 
 

@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
 from example_files import write_examples
 from tfx.types import artifact_utils, standard_artifacts
@@ -11,6 +12,9 @@ from components.examples import ENCODED_PIXELS, IMAGE_ID, SHIP_GROUP, SPLITS, sh
 from components.ship_sampler.component import SAMPLE_CSV, SAMPLED_SPLITS, Executor
 from components.ship_sampler.settings import SamplingSettings
 from components.tfrecords import read_records
+
+# Stages as a whole.
+pytestmark = pytest.mark.slow
 
 
 def _example(image_id, ships):
