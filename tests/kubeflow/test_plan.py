@@ -10,6 +10,9 @@ from kubeflow.plan import plan
 from pipeline.dag import DataSource, create_pipeline
 from pipeline.settings import load_settings
 
+# Networks, TFX or TFDV as a whole: seconds each.
+pytestmark = pytest.mark.slow
+
 SETTINGS = load_settings("kubeflow", ["segmenter.steps=7", "kubeflow.root=/mnt/ships/a"])
 
 

@@ -16,6 +16,9 @@ from components.image_screener.corruptions import CORRUPTIONS, as_jpeg
 from components.image_screener.screening import read_schema
 from pipeline.screen_command import screen
 
+# Networks, TFX or TFDV as a whole: seconds each.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -46,7 +49,6 @@ def _screen(*arguments):
     )
 
 
-@pytest.mark.slow
 def test_flagged_images_are_listed_with_their_reasons(folder, tmp_path):
     result = _screen(
         "--images", folder / "images", "--manifest", folder / "manifest.csv", "-o", tmp_path / "flagged.csv"

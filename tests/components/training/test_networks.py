@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Collection
 from pathlib import Path
 from typing import get_args
 
@@ -21,16 +20,13 @@ from components.training.networks.registry import CLASSIFIERS, SEGMENTERS
 from components.training.networks.unet import plain_unet
 from components.training.settings import ClassifierSettings, SegmenterSettings
 
+# Networks that train a step.
+pytestmark = pytest.mark.slow
+
 CAT, ESPRESSO = 285, 967  # ImageNet classes
 
 # The default encoder is in the networks of the registry.
 SLOW_ENCODERS = [name for name in ENCODERS if name != "efficientnet_lite0"]
-
-
-def _slow_if_large(names: Collection[str]) -> list:
-    slow = ("pretrained", *SLOW_ENCODERS)
-    marks = {name: [pytest.mark.slow] * name.endswith(slow) for name in names}
-    return [pytest.param(name, marks=marks[name]) for name in names]
 
 
 NETWORKS = {
@@ -58,7 +54,7 @@ def _images(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (2, height, width, 3)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", _slow_if_large(NETWORKS))
+@pytest.mark.parametrize("name", NETWORKS)
 def test_network_builds_trains_and_comes_back_from_its_file(name: str, tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
     network = NETWORKS[name]()
@@ -110,7 +106,7 @@ TAPS = {
 }
 
 
-@pytest.mark.parametrize("name", _slow_if_large(TAPS))
+@pytest.mark.parametrize("name", TAPS)
 def test_encoder_taps_halve_the_resolution(name: str) -> None:
     taps = build_encoder(SegmenterSettings(encoder=name, encoder_weights="none"))(_images(64, 96))
     sizes = [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
@@ -123,7 +119,6 @@ def test_settings_name_the_encoders_that_there_are() -> None:
     assert get_args(SegmenterSettings.model_fields["encoder"].annotation) == tuple(ENCODERS)
 
 
-@pytest.mark.slow
 def test_weights_of_another_network_and_a_missing_file_are_named(tmp_path: Path) -> None:
     file = tmp_path / "mobilenet.weights.h5"
     keras.applications.MobileNetV3Small(
@@ -149,7 +144,6 @@ def test_a_failed_download_says_which_file_to_fetch_and_which_setting_to_give(
         application("MobileNetV3Large", "imagenet")
 
 
-@pytest.mark.slow
 def test_encoder_statistics_stay_frozen_and_early_blocks_too() -> None:
     network = SEGMENTERS["pretrained"](SegmenterSettings())
     assert set_encoder_training(network, tuned=True)

@@ -16,6 +16,9 @@ from pipeline.prediction.command import predict
 from pipeline.prediction.forms import Format
 from pipeline.prediction.journal import Journal, Picture, Ship
 
+# Networks, TFX or TFDV as a whole: seconds each.
+pytestmark = pytest.mark.slow
+
 BOXES = (10, 20, 12, 25), (100, 200, 30, 40)
 TWO = scene(200, 300, *BOXES)
 
