@@ -14,6 +14,9 @@ from kubeflow.compile import compile_pipeline
 from kubeflow.names import task_name
 from pipeline.settings import load_settings
 
+# Networks, TFX or TFDV as a whole: seconds each.
+pytestmark = pytest.mark.slow
+
 CLUSTER = [
     "kubeflow.image=registry.example/ships",
     "kubeflow.tag=v1.2",
