@@ -25,9 +25,6 @@ BOX = (20, 30, 12, 25)
 FRESH_PROCESS = """
 import json, sys
 import tensorflow as tf
-
-# Networks, TFX or TFDV as a whole: seconds each.
-pytestmark = pytest.mark.slow
 model = tf.saved_model.load(sys.argv[1])
 image = open(sys.argv[2], "rb").read()
 answer = model.signatures["mask"](image_bytes=tf.constant([image, image]))
@@ -157,6 +154,7 @@ def test_contrast_is_adjusted_before_both_networks() -> None:
     assert found.ship_probability > 0.9
 
 
+@pytest.mark.slow
 def test_a_fresh_process_without_our_code_gets_the_same_answers(
     folder: str, model: Any, tmp_path: Path
 ) -> None:
