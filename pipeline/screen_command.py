@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.errors import InputError
+from components.pages.markdown import markdown_table
 from components.ship_example_gen.listing import list_images
 from components.ship_example_gen.scenes import SceneTable, read_scenes
 from components.ship_example_gen.tables import read_table
@@ -45,9 +46,8 @@ class Sheet:
 
     def markdown(self) -> str:
         """The table for a Markdown file."""
-        rule = ["---:" if column in _NUMBERS else "---" for column in self.columns]
-        lines = [" | ".join(cells) for cells in (self.columns, rule, *self.rows)]
-        return f"## {self.title}\n\n" + "".join(f"| {line} |\n" for line in lines)
+        numbers = [column in _NUMBERS for column in self.columns]
+        return f"## {self.title}\n\n{markdown_table(self.columns, self.rows, numbers)}\n"
 
     def rich(self) -> Table:
         """The table for a terminal."""

@@ -15,6 +15,7 @@ from components.approval_gate.settings import ApprovalSettings
 from components.code_digest import code_digest
 from components.errors import InputError
 from components.evaluation.verdict import VERDICT_FILE, from_json
+from components.files import read_bytes, write_bytes
 
 
 class Executor(base_executor.BaseExecutor):
@@ -31,7 +32,7 @@ class Executor(base_executor.BaseExecutor):
         evaluation = artifact_utils.get_single_uri(input_dict["evaluation"])
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         subject = subject_of(model, evaluation)
-        verdict = from_json(_read(posixpath.join(evaluation, VERDICT_FILE)))
+        verdict = from_json(read_bytes(posixpath.join(evaluation, VERDICT_FILE)))
         mode: Mode = ApprovalSettings.model_validate({"mode": exec_properties["mode"]}).mode
         try:
             records = _records(str(exec_properties["approvals"]))
@@ -40,10 +41,10 @@ class Executor(base_executor.BaseExecutor):
         except InputError as error:
             # Nobody can tell what was decided, so nothing is pushed; the run itself is whole.
             decision = Decision("refused", f"table of approvals, {error}", subject, verdict=verdict.state)
-        _write(posixpath.join(blessing.uri, decisions.DECISION_FILE), to_json(decision))
+        write_bytes(posixpath.join(blessing.uri, decisions.DECISION_FILE), to_json(decision))
         blessed = decision.outcome == "push"
         # Named as TFX's Evaluator does.
-        _write(posixpath.join(blessing.uri, "BLESSED" if blessed else "NOT_BLESSED"), b"")
+        write_bytes(posixpath.join(blessing.uri, "BLESSED" if blessed else "NOT_BLESSED"), b"")
         blessing.set_int_custom_property("blessed", int(blessed))
         for name, value in (
             (decisions.OUTCOME, decision.outcome),
@@ -58,19 +59,7 @@ class Executor(base_executor.BaseExecutor):
 def _records(path: str) -> tuple[Record, ...]:
     if not path or not tfx.dsl.io.fileio.exists(path):
         return ()
-    return parse_approvals(_read(path).decode(errors="replace"))
-
-
-def _read(path: str) -> bytes:
-    with tfx.dsl.io.fileio.open(path, "rb") as file:
-        content: bytes = file.read()
-    return content
-
-
-def _write(path: str, content: bytes) -> None:
-    tfx.dsl.io.fileio.makedirs(posixpath.dirname(path))
-    with tfx.dsl.io.fileio.open(path, "wb") as file:
-        file.write(content)
+    return parse_approvals(read_bytes(path).decode(errors="replace"))
 
 
 class ApprovalGateSpec(component_spec.ComponentSpec):

@@ -11,6 +11,7 @@ from components.code_digest import code_digest
 from components.data_gate.artifact import PAGE_FILE, DataSetReport
 from components.data_gate.judgement import JUDGEMENT_FILE, from_json
 from components.errors import ShipsError
+from components.files import read_bytes
 
 
 class DataRefusedError(ShipsError):
@@ -32,8 +33,7 @@ class Executor(base_executor.BaseExecutor):
             DataRefusedError: a rule that stops the run is not kept.
         """
         uri = artifact_utils.get_single_uri(input_dict["report"])
-        with tfx.dsl.io.fileio.open(posixpath.join(uri, JUDGEMENT_FILE), "rb") as file:
-            judgement = from_json(file.read())
+        judgement = from_json(read_bytes(posixpath.join(uri, JUDGEMENT_FILE)))
         page = posixpath.join(uri, PAGE_FILE)
         for rule in judgement.breached("warn"):
             logging.warning("DataGate: %s; see %s", rule, page)

@@ -34,6 +34,7 @@ from components.evaluation.settings import EvaluationSettings, RuleSettings
 from components.evaluation.slices import Slice
 from components.evaluation.verdict import VERDICT_FILE, to_json
 from components.examples import HAS_SHIP
+from components.files import write_bytes
 from components.progress import running
 from components.tfrecords import read_records
 
@@ -81,8 +82,7 @@ class Executor(tfx_evaluator.Executor):
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
         result = read_evaluation(evaluation.uri)
         verdict = judge(result, _RULES.validate_json(str(exec_properties["rules"])))
-        with tfx.dsl.io.fileio.open(posixpath.join(evaluation.uri, VERDICT_FILE), "wb") as file:
-            file.write(to_json(verdict))
+        write_bytes(posixpath.join(evaluation.uri, VERDICT_FILE), to_json(verdict))
         evaluation.set_string_custom_property(VERDICT, verdict.state)
         for name, value in headline(result.candidate).items():
             evaluation.set_float_custom_property(name, value)

@@ -13,6 +13,7 @@ from tfx.types import artifact_utils, channel, channel_utils, component_spec, st
 from tfx.utils import io_utils, json_utils, path_utils
 
 from components.code_digest import code_digest
+from components.files import write_bytes
 from components.infra_validator.settings import InfraValidationSettings
 from components.infra_validator.validation import expectations, validate
 from components.tfrecords import read_records
@@ -56,9 +57,11 @@ class Executor(base_executor.BaseExecutor):
                 command=command,
                 scratch=scratch,
             )
-        _write(posixpath.join(blessing.uri, VERDICT_FILE), verdict.to_json())
+        write_bytes(posixpath.join(blessing.uri, VERDICT_FILE), verdict.to_json())
         # Named as TFX's InfraValidator does.
-        _write(posixpath.join(blessing.uri, "INFRA_BLESSED" if verdict.blessed else "INFRA_NOT_BLESSED"), b"")
+        write_bytes(
+            posixpath.join(blessing.uri, "INFRA_BLESSED" if verdict.blessed else "INFRA_NOT_BLESSED"), b""
+        )
         blessing.set_int_custom_property("blessed", int(verdict.blessed))
         blessing.set_string_custom_property(REASON, verdict.reason)
         logging.info(
@@ -70,12 +73,6 @@ def _in_turn(sources: Iterable[Iterator[bytes]]) -> Iterator[bytes]:
     """One of each source after the other, until all are at their end."""
     for row in zip_longest(*sources):
         yield from (one for one in row if one is not None)
-
-
-def _write(path: str, content: bytes) -> None:
-    tfx.dsl.io.fileio.makedirs(posixpath.dirname(path))
-    with tfx.dsl.io.fileio.open(path, "wb") as file:
-        file.write(content)
 
 
 class InfraValidatorSpec(component_spec.ComponentSpec):

@@ -8,6 +8,7 @@ from components.evaluation.names import AUC as ROC_AUC
 from components.evaluation.names import CASCADE, CLASSIFIER, DICE
 from components.evaluation.slices import Evaluation, Figure, Slice
 from components.examples import HAS_SHIP
+from components.pages.markdown import markdown_table
 from components.pages.numbers import number
 from components.review_report.page import Origin
 from components.review_report.review import Review
@@ -128,8 +129,7 @@ def _bullets(lines: Iterable[str]) -> list[str]:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(_plain(cell).replace('|', '/') for cell in line)} |" for line in lines)
+    return markdown_table(header, [list(map(_plain, row)) for row in rows], [False] * len(header))
 
 
 def _plain(text: str) -> str:

@@ -8,6 +8,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
+from components.files import write_bytes
 from components.review_report.card import model_card
 from components.review_report.page import Origin, code_digests, render
 from components.review_report.review import Sources, review
@@ -46,13 +47,8 @@ class Executor(base_executor.BaseExecutor):
         )
         folder = artifact_utils.get_single_uri(output_dict["review"])
         page = posixpath.join(folder, PAGE_FILE)
-        tfx.dsl.io.fileio.makedirs(folder)
-        for path, text in (
-            (page, render(found, origin)),
-            (posixpath.join(folder, CARD_FILE), model_card(found, origin)),
-        ):
-            with tfx.dsl.io.fileio.open(path, "wb") as file:
-                file.write(text.encode())
+        write_bytes(page, render(found, origin).encode())
+        write_bytes(posixpath.join(folder, CARD_FILE), model_card(found, origin).encode())
         logging.info(
             "ReviewReport: %d of %d images looked at; the page is %s",
             len(found.sample.images),

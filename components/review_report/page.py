@@ -1,7 +1,7 @@
 """A review as one HTML file that needs nothing else. Imports no TensorFlow of its own."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from components.evaluation.slices import Evaluation, Figure, Slice
 from components.evaluation.verdict import Check, Verdict
 from components.examples import HAS_SHIP
 from components.pages.rendering import render_page
-from components.review_report.curves import Points
+from components.review_report.curves import Curves, Points
 from components.review_report.gallery import BEST, MEDIAN, WORST
 from components.review_report.plots import HEIGHT_PX, WIDTH_PX, Plot, plot
 from components.review_report.review import ModelReview, Review
@@ -115,7 +115,7 @@ def render(review: Review, origin: Origin, made_at: datetime | None = None) -> s
         heads=list(dict.fromkeys(row.head for row in rows)),
         metrics=list(dict.fromkeys(row.metric for row in rows)),
         kinds=(WORST, MEDIAN, BEST),
-        trainings={name: _training(epochs) for name, epochs in review.trainings.items()},
+        trainings={name: _training(history["epochs"]) for name, history in review.networks.items()},
         label_of=lambda check: Slice(check.slice).label,
         difference_of=_difference,
         plot_px=(WIDTH_PX, HEIGHT_PX),
@@ -210,20 +210,19 @@ def _curves(review: Review) -> list[Plot | None]:
         # Above the highest probability there is no precision, so that its curve ends earlier.
         return points[nearest] if nearest < len(points) else None
 
+    def marks(curve: Callable[[Curves], Points]) -> list[tuple[str, str, tuple[float, float] | None]]:
+        return [
+            (kind, f"{label} at its threshold", tuned(model, curve(model.curves)))
+            for kind, label, model in models
+        ]
+
     return [
         plot(
             "Precision and recall of ship pixels",
             "recall: ship pixels found",
             "precision: predicted pixels that are ship",
             [(kind, label, model.curves.precision_recall) for kind, label, model in models],
-            marks=[
-                (
-                    kind,
-                    f"{label} at its threshold",
-                    tuned(model, model.curves.precision_recall),
-                )
-                for kind, label, model in models
-            ],
+            marks=marks(lambda curves: curves.precision_recall),
             note="The closer to the upper right corner, the better. The dot is the tuned threshold.",
         ),
         plot(
@@ -231,14 +230,7 @@ def _curves(review: Review) -> list[Plot | None]:
             "a pixel counts as ship from this probability on",
             "mean dice, images with ships",
             [(kind, label, model.curves.dice_by_threshold) for kind, label, model in models],
-            marks=[
-                (
-                    kind,
-                    f"{label} at its threshold",
-                    tuned(model, model.curves.dice_by_threshold),
-                )
-                for kind, label, model in models
-            ],
+            marks=marks(lambda curves: curves.dice_by_threshold),
             note="Of the segmenter alone. A flat top means that the threshold hardly matters; a dot beside "
             "the top, that it was tuned on images unlike these.",
         ),

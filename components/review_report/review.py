@@ -22,6 +22,7 @@ from components.evaluation.slices import Evaluation
 from components.evaluation.verdict import VERDICT_FILE, Verdict
 from components.evaluation.verdict import from_json as from_verdict_json
 from components.examples import HAS_SHIP, SHIP_GROUP
+from components.files import read_bytes
 from components.progress import Meter
 from components.review_report.curves import Curves, curves
 from components.review_report.gallery import Gallery, gallery
@@ -76,7 +77,6 @@ class Review:
         candidate: its curves.
         baseline: those of the pushed model, None without one.
         gallery: pictures.
-        trainings: epochs of each trainer, by its name.
         data: judgement of the data set, None where there is none.
         data_page: path of the page about the data set, "" where there is none.
         settings: those that differ between pushed model and candidate; None where they cannot be compared.
@@ -91,7 +91,6 @@ class Review:
     candidate: ModelReview
     baseline: ModelReview | None
     gallery: Gallery
-    trainings: Mapping[str, Sequence[Mapping[str, Any]]]
     data: Judgement | None
     data_page: str
     settings: list[Setting] | None
@@ -121,12 +120,12 @@ def review(sources: Sources, splits: Sequence[str], settings: ReviewSettings) ->
             _look(sources.baseline_model, sample, meter) if has_baseline else (None, [])
         )
     networks = {
-        name: json.loads(_read(posixpath.join(path_utils.serving_model_dir(uri), HISTORY_FILE)))
+        name: json.loads(read_bytes(posixpath.join(path_utils.serving_model_dir(uri), HISTORY_FILE)))
         for name, uri in (("Segmenter", sources.segmenter), ("Classifier", sources.classifier))
         if uri
     }
     return Review(
-        verdict=from_verdict_json(_read(posixpath.join(sources.evaluation, VERDICT_FILE))),
+        verdict=from_verdict_json(read_bytes(posixpath.join(sources.evaluation, VERDICT_FILE))),
         evaluation=evaluation,
         subject=subject_of(sources.model, sources.evaluation),
         sample=sample,
@@ -140,8 +139,7 @@ def review(sources: Sources, splits: Sequence[str], settings: ReviewSettings) ->
             each=settings.pictures,
             disagreements=settings.disagreements,
         ),
-        trainings={name: history["epochs"] for name, history in networks.items()},
-        data=from_judgement_json(_read(posixpath.join(sources.data_report, JUDGEMENT_FILE)))
+        data=from_judgement_json(read_bytes(posixpath.join(sources.data_report, JUDGEMENT_FILE)))
         if sources.data_report
         else None,
         data_page=posixpath.join(sources.data_report, DATA_PAGE_FILE) if sources.data_report else "",
@@ -149,7 +147,7 @@ def review(sources: Sources, splits: Sequence[str], settings: ReviewSettings) ->
         if has_baseline
         else None,
         networks=networks,
-        thresholds=json.loads(_read(posixpath.join(sources.model, THRESHOLDS_FILE))),
+        thresholds=json.loads(read_bytes(posixpath.join(sources.model, THRESHOLDS_FILE))),
     )
 
 
@@ -166,7 +164,7 @@ def _look(model_uri: str, sample: Sample, meter: Meter) -> tuple[ModelReview, li
 def _settings(model_uri: str) -> dict[str, object] | None:
     """Settings that a model keeps, by dotted name; None of one from before they were kept."""
     file = posixpath.join(path_utils.serving_model_dir(model_uri), ASSETS_EXTRA, SETTINGS_FILE)
-    return _flat(json.loads(_read(file))) if tf.io.gfile.exists(file) else None
+    return _flat(json.loads(read_bytes(file))) if tf.io.gfile.exists(file) else None
 
 
 def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
@@ -189,9 +187,3 @@ def _differing(
         for name in sorted(baseline.keys() | candidate.keys())
         if baseline.get(name) != candidate.get(name)
     ]
-
-
-def _read(path: str) -> bytes:
-    with tf.io.gfile.GFile(path, "rb") as file:
-        content: bytes = file.read()
-    return content

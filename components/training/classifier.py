@@ -4,14 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from components.training.candidate import checkpoint_of, save_candidate, settings_of
-from components.training.devices import predict, training_devices
-from components.training.fitting import Evaluate, fit
-from components.training.networks.origin import weights_origin
+from components.training.candidate import settings_of
+from components.training.devices import predict
+from components.training.fitting import Evaluate
 from components.training.networks.registry import CLASSIFIERS
 from components.training.scores import roc_auc
 from components.training.settings import ClassifierSettings
+from components.training.trainer import train
 from components.training.whole_images import LabelledImages, eval_images, training_images
 
 if TYPE_CHECKING:
@@ -28,28 +29,12 @@ def run_fn(fn_args: "FnArgs") -> None:
         TrainingError: there is nothing to train on or to score with, or training has diverged.
     """
     settings = settings_of(fn_args, ClassifierSettings)
-    keras.utils.set_random_seed(settings.seed)
-    checkpoint = checkpoint_of(fn_args, STAGE)
-    build = CLASSIFIERS[settings.architecture]
-    with training_devices(STAGE, settings):
-        model = build(settings)
+
+    def data() -> tuple[tf.data.Dataset, Evaluate]:
         images = training_images(fn_args.train_files, settings)
-        score = score_on(eval_images(fn_args.eval_files, settings), settings.batch_size)
-        epochs = fit(
-            STAGE,
-            model,
-            images,
-            loss=cross_entropy,
-            evaluate=score,
-            settings=settings,
-            checkpoint=checkpoint,
-            log_dir=fn_args.model_run_dir,
-        )
-    # Anew: in single precision and for any device, whatever it was trained in and on.
-    trained = build(settings)
-    trained.set_weights(model.get_weights())
-    save_candidate(trained, epochs, settings, fn_args.serving_model_dir, weights_origin(settings))
-    checkpoint.remove()
+        return images, score_on(eval_images(fn_args.eval_files, settings), settings.batch_size)
+
+    train(STAGE, fn_args, settings, build=CLASSIFIERS[settings.architecture], loss=cross_entropy, data=data)
 
 
 def cross_entropy(labels: Any, logits: Any) -> Any:

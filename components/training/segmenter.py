@@ -4,17 +4,18 @@ from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.training.candidate import checkpoint_of, save_candidate, settings_of
+from components.training.candidate import settings_of
 from components.training.crops import EvalWindow, eval_windows, training_crops
-from components.training.devices import predict, training_devices
-from components.training.fitting import Evaluate, fit
+from components.training.devices import predict
+from components.training.fitting import Evaluate
 from components.training.losses import LOSSES, Loss
-from components.training.networks.origin import weights_origin
 from components.training.networks.registry import SEGMENTERS
 from components.training.scores import hard_dice
 from components.training.settings import ENCODER_STRIDE_PX, SegmenterSettings
+from components.training.trainer import train
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -33,29 +34,13 @@ def run_fn(fn_args: "FnArgs") -> None:
         TrainingError: there is nothing to train on or to score with, or training has diverged.
     """
     settings = settings_of(fn_args, SegmenterSettings)
-    keras.utils.set_random_seed(settings.seed)
     loss = LOSSES[settings.loss]
-    checkpoint = checkpoint_of(fn_args, STAGE)
-    build = SEGMENTERS[settings.architecture]
-    with training_devices(STAGE, settings):
-        model = build(settings)
+
+    def data() -> tuple[tf.data.Dataset, Evaluate]:
         crops = training_crops(fn_args.train_files, settings)
-        score = score_on(eval_windows(fn_args.eval_files, settings), loss, _stride_px(settings))
-        epochs = fit(
-            STAGE,
-            model,
-            crops,
-            loss=loss,
-            evaluate=score,
-            settings=settings,
-            checkpoint=checkpoint,
-            log_dir=fn_args.model_run_dir,
-        )
-    # Anew: in single precision and for any device, whatever it was trained in and on.
-    trained = build(settings)
-    trained.set_weights(model.get_weights())
-    save_candidate(trained, epochs, settings, fn_args.serving_model_dir, weights_origin(settings))
-    checkpoint.remove()
+        return crops, score_on(eval_windows(fn_args.eval_files, settings), loss, _stride_px(settings))
+
+    train(STAGE, fn_args, settings, build=SEGMENTERS[settings.architecture], loss=loss, data=data)
 
 
 def score_on(windows: list[EvalWindow], loss: Loss, stride_px: int) -> Evaluate:

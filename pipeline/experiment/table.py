@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from components.evaluation.slices import Figure
+from components.pages.markdown import markdown_table
 from pipeline.experiment.outcome import AUC, DICE_ALL, DICE_SHIPS, EXACTLY_EMPTY, Outcome
 from pipeline.experiment.plan import Plan, Trial
 
@@ -129,6 +130,4 @@ def _spread(values: Sequence[float]) -> str:
 
 def _markdown_table(header: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     # The variant's label reads from the left, numbers from the right.
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    lines = [header, rule, *cells]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
+    return markdown_table(header, cells, [False, *[True] * (len(header) - 1)])
