@@ -11,7 +11,6 @@ import tensorflow as tf
 from components.masks import rle
 
 SEA, SHIP = 40, 220
-CLASSIFIER_PX = 64
 
 
 def segmenter(kernel_px: int = 1, stride_px: int = 1, fade: bool = False) -> keras.Model:
@@ -32,12 +31,11 @@ def segmenter(kernel_px: int = 1, stride_px: int = 1, fade: bool = False) -> ker
     return keras.Model(image, x)
 
 
-def classifier(open_size: bool = False) -> keras.Model:
-    """Logit (brightest pixel - 130) / 10."""
-    size = None if open_size else CLASSIFIER_PX
-    image = keras.Input((size, size, 3))
+def classifier() -> keras.Model:
+    """Logit of each cell of 16 px: (its brightest pixel - 130) / 10."""
+    image = keras.Input((None, None, 3))
     dense = keras.layers.Dense(1)
-    output = dense(keras.layers.GlobalMaxPooling2D()(image))
+    output = dense(keras.layers.MaxPooling2D(16)(image))
     dense.set_weights([np.array([[0.1], [0.0], [0.0]], np.float32), np.array([-13.0], np.float32)])
     return keras.Model(image, output)
 

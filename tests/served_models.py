@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from brightness_networks import CLASSIFIER_PX, classifier, segmenter
+from brightness_networks import classifier, segmenter
 from running_server import Client, running
 
 from components.ship_detector.detector import ShipDetector
@@ -18,7 +18,6 @@ def export_bright_detector(folder: Path, statistics: Path) -> None:
     """A SavedModel of a detector for which bright is ship."""
     detector = ShipDetector(
         classifier(),
-        CLASSIFIER_PX,
         segmenter(),
         ContrastSettings(),
         DetectorSettings(tile_px=256, overlap_px=32),

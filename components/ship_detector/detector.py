@@ -7,10 +7,11 @@ import keras
 import tensorflow as tf
 
 from components.errors import InputError
+from components.masks.ships_graph import ships
 from components.ship_detector.settings import DetectorSettings
 from components.ship_detector.thresholds import Thresholds
-from components.ship_detector.tiling import ship_probabilities
-from components.training.whole_images import shrink
+from components.ship_detector.tiling import highest_logit, ship_probabilities
+from components.training.settings import ENCODER_STRIDE_PX
 from components.transform.contrast import apply_contrast
 from components.transform.decoding import decode_rgb
 from components.transform.settings import ContrastSettings
@@ -39,15 +40,14 @@ class ShipDetector(tf.Module):
     that a SavedModel of the detector needs no Keras to be loaded.
 
     Attributes:
-        classifier_px: edge to which images are area-resized for the classifier, 0 if there is none.
         cascade: whether the classifier silences images.
-        mask_threshold, min_ship_pixels, classifier_threshold: variables of the SavedModel, see Thresholds.
+        mask_threshold, ship_threshold, min_ship_pixels, classifier_threshold: variables of the SavedModel,
+            see Thresholds.
     """
 
     def __init__(
         self,
         classifier: keras.Model | None,
-        classifier_px: int,
         segmenter: keras.Model,
         contrast: ContrastSettings,
         settings: DetectorSettings,
@@ -55,9 +55,8 @@ class ShipDetector(tf.Module):
         """Join two trained networks; thresholds start as the settings state them.
 
         Args:
-            classifier: logits [N, 1] of float32 [N, classifier_px, classifier_px, 3] RGB in 0-255; None only
-                if the settings ask for no cascade.
-            classifier_px: edge to which images are resized for it; 0 without one.
+            classifier: logits [N, h, w, 1], one for each cell of float32 [N, H, W, 3] RGB in 0-255, H and W
+                any multiples of 32; None only if the settings ask for no cascade.
             segmenter: logits [N, H, W, 1] of float32 [N, H, W, 3] RGB in 0-255, H and W any multiples of 32,
                 or of another stride (see segmenter_stride_px).
             contrast: the adjustment that both were trained with.
@@ -68,17 +67,17 @@ class ShipDetector(tf.Module):
         """
         super().__init__(name="ship_detector")
         if classifier is not None:
-            _check_classifier(classifier, classifier_px)
+            _check_classifier(classifier)
         elif settings.cascade:
             raise InputError("detector.cascade is on, but there is no classifier")
         stride_px = segmenter_stride_px(segmenter)
-        self.classifier_px = classifier_px
         self.cascade = settings.cascade
         self._contrast = contrast
         networks = [segmenter] if classifier is None else [classifier, segmenter]
         self._variables = [variable.value for network in networks for variable in network.variables]
 
         self.mask_threshold = tf.Variable(settings.mask_threshold, False, dtype=tf.float32)
+        self.ship_threshold = tf.Variable(settings.ship_threshold, False, dtype=tf.float32)
         self.min_ship_pixels = tf.Variable(settings.min_ship_pixels, False, dtype=tf.int32)
         self.classifier_threshold = tf.Variable(settings.classifier_threshold, False, dtype=tf.float32)
 
@@ -94,8 +93,9 @@ class ShipDetector(tf.Module):
                 stride_px=stride_px,
             )
 
-        self._classify: Any = None if classifier is None else _classify_with(classifier, classifier_px)
+        # Functions rather than networks, which as attributes would be saved as Keras objects.
         self._segment = segment
+        self._classify: Any = None if classifier is None else _classify_with(classifier, settings)
 
     @property
     def thresholds(self) -> Thresholds:
@@ -103,6 +103,7 @@ class ShipDetector(tf.Module):
         return Thresholds(
             # Seven digits are float32's; more would be the noise of its conversion.
             mask_threshold=float(f"{self.mask_threshold.numpy():.7g}"),
+            ship_threshold=float(f"{self.ship_threshold.numpy():.7g}"),
             min_ship_pixels=int(self.min_ship_pixels.numpy()),
             classifier_threshold=float(f"{self.classifier_threshold.numpy():.7g}"),
         )
@@ -130,13 +131,17 @@ class ShipDetector(tf.Module):
         probabilities = self._segment(image)
         if self._classify is None:
             return tf.reduce_max(probabilities), probabilities
-        return self._ship_probability(image), probabilities
+        return self._classify(image), probabilities
 
     def hard_mask(self, probabilities: tf.Tensor) -> tf.Tensor:
-        """Mask (uint8 [H, W], 0 or 1) of pixel probabilities by mask_threshold and min_ship_pixels."""
-        mask = tf.cast(probabilities >= self.mask_threshold, tf.uint8)
-        enough = tf.reduce_sum(tf.cast(mask, tf.int32)) >= self.min_ship_pixels
-        return mask * tf.cast(enough, tf.uint8)
+        """Mask (uint8 [H, W], 0 or 1) of pixel probabilities by the thresholds, see Thresholds."""
+        found = ships(probabilities >= self.mask_threshold)
+        of_pixels = tf.gather_nd(probabilities, found.pixels)
+        certainty = tf.math.unsorted_segment_mean(of_pixels, found.ship, found.count)
+        area_px = tf.math.unsorted_segment_sum(tf.ones_like(found.ship), found.ship, found.count)
+        kept = (certainty >= self.ship_threshold) & (area_px >= self.min_ship_pixels)
+        pixels = tf.cast(tf.gather(kept, found.ship), tf.uint8)
+        return tf.scatter_nd(found.pixels, pixels, tf.shape(probabilities, tf.int64))
 
     def lets_through(self, ship_probability: tf.Tensor) -> tf.Tensor:
         """Whether an image of this ship probability may have a mask (bool scalar)."""
@@ -154,7 +159,7 @@ class ShipDetector(tf.Module):
         if not self.cascade:
             probability, probabilities = self.look(image)
             return Detection(probability, self.hard_mask(probabilities))
-        probability = self._ship_probability(image)
+        probability = self._classify(image)
         mask = tf.cond(
             self.lets_through(probability),
             lambda: self.hard_mask(self._segment(image)),
@@ -162,17 +167,20 @@ class ShipDetector(tf.Module):
         )
         return Detection(probability, mask)
 
-    def _ship_probability(self, image: tf.Tensor) -> tf.Tensor:
-        small = tf.cast(shrink(image, self.classifier_px), tf.float32)
-        return tf.sigmoid(self._classify(small[tf.newaxis]))[0, 0]
 
+def _classify_with(classifier: keras.Model, settings: DetectorSettings) -> Any:
+    """Graph function from uint8 [H, W, 3] to the probability of its likeliest cell, float32 scalar."""
 
-def _classify_with(classifier: keras.Model, px: int) -> Any:
-    """A function rather than the network, which as an attribute would be saved as a Keras object."""
-
-    @tf.function(input_signature=[tf.TensorSpec([None, px, px, 3], tf.float32)], autograph=False)
-    def classify(batch: tf.Tensor) -> tf.Tensor:
-        return classifier(batch, training=False)
+    @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)], autograph=False)
+    def classify(image: tf.Tensor) -> tf.Tensor:
+        highest = highest_logit(
+            lambda batch: classifier(batch, training=False),
+            image,
+            tile_px=settings.tile_px,
+            overlap_px=settings.overlap_px,
+            stride_px=ENCODER_STRIDE_PX,
+        )
+        return tf.sigmoid(highest)
 
     return classify
 
@@ -190,7 +198,7 @@ def segmenter_stride_px(segmenter: keras.Model) -> int:
     for stride_px in _STRIDES_PX:
         try:
             shape = segmenter(tf.zeros([1, stride_px, stride_px, 3]), training=False).shape
-        # A map that is pooled to nothing is an InvalidArgumentError to plain kernels, an AbortedError to oneDNN.
+        # A map pooled to nothing is an InvalidArgumentError to plain kernels, an AbortedError to oneDNN.
         except (ValueError, tf.errors.OpError):
             continue
         if tuple(shape) == (1, stride_px, stride_px, 1):
@@ -200,9 +208,10 @@ def segmenter_stride_px(segmenter: keras.Model) -> int:
     )
 
 
-def _check_classifier(classifier: keras.Model, px: int) -> None:
-    batch, height, width, channels = classifier.input_shape
-    if channels != 3 or height not in (None, px) or width not in (None, px):
-        raise InputError(f"expected a classifier of {px} px RGB images, got input {classifier.input_shape}")
-    if tuple(classifier.output_shape) != (batch, 1):
-        raise InputError(f"expected a classifier of output (None, 1), got {classifier.output_shape}")
+def _check_classifier(classifier: keras.Model) -> None:
+    if tuple(classifier.input_shape) != (None, None, None, 3):
+        raise InputError(
+            f"expected a classifier of input (None, None, None, 3), got {classifier.input_shape}"
+        )
+    if len(classifier.output_shape) != 4 or classifier.output_shape[-1] != 1:
+        raise InputError(f"expected a classifier with a logit for each cell, got {classifier.output_shape}")

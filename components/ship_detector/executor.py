@@ -13,7 +13,7 @@ from components.progress import Meter
 from components.ship_detector.detector import ShipDetector
 from components.ship_detector.eval_images import count_images
 from components.ship_detector.export import export, write_tuning
-from components.ship_detector.networks import classifier_input_px, load_network
+from components.ship_detector.networks import load_network
 from components.ship_detector.settings import DetectorSettings
 from components.ship_detector.tuning import report, tune
 from components.tfrecords import read_records
@@ -42,18 +42,10 @@ class Executor(base_executor.BaseExecutor):
         contrast = ContrastSettings.model_validate_json(exec_properties["contrast"])
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         model_uri = artifact_utils.get_single_uri(output_dict["model"])
-        classifier, classifier_px = None, 0
-        if input_dict.get("classifier"):
-            folder = _trained(input_dict["classifier"])
-            classifier = load_network(folder)
-            classifier_px = classifier_input_px(classifier, folder)
-        detector = ShipDetector(
-            classifier,
-            classifier_px,
-            load_network(_trained(input_dict["segmenter"])),
-            contrast,
-            settings,
-        )
+        classifiers = input_dict.get("classifier")
+        classifier = load_network(_trained(classifiers)) if classifiers else None
+        segmenter = load_network(_trained(input_dict["segmenter"]))
+        detector = ShipDetector(classifier, segmenter, contrast, settings)
         tuning = tune_on(detector, examples, settings)
         statistics = artifact_utils.get_single_uri(input_dict["statistics"])
         recipe = str(exec_properties.get("recipe") or "{}")

@@ -23,9 +23,13 @@ class DetectorSettings(BaseModel):
     classifier_threshold: float = Field(
         0.5, ge=0, le=1, description="Ship image from this probability on (untuned)."
     )
-    min_ship_pixels: int = Field(
-        0, ge=0, description="A predicted mask with fewer pixels in all counts as empty (untuned)."
+    ship_threshold: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Pixels that touch count as a ship if their mean probability reaches it (untuned).",
     )
+    min_ship_pixels: int = Field(0, ge=0, description="A ship has at least so many pixels (untuned).")
 
     @model_validator(mode="after")
     def _fits(self) -> "DetectorSettings":

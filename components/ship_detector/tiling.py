@@ -1,4 +1,4 @@
-"""Segmentation of an image of any size by overlapping native-resolution tiles, as TensorFlow graph code."""
+"""Images of any size seen in overlapping native-resolution tiles, as TensorFlow graph code."""
 
 import math
 from collections.abc import Callable
@@ -23,6 +23,33 @@ class _Axis(NamedTuple):
 
     starts: tf.Tensor
     weights: tf.Tensor
+
+
+class _Grid(NamedTuple):
+    """Tiles over an image.
+
+    Attributes:
+        image: uint8 [H, W, 3], H and W multiples of the stride.
+        down, across: the tiles along its two axes.
+    """
+
+    image: tf.Tensor
+    down: _Axis
+    across: _Axis
+
+    @property
+    def count(self) -> tf.Tensor:
+        """How many tiles there are, int32 scalar."""
+        return tf.shape(self.down.starts)[0] * tf.shape(self.across.starts)[0]
+
+    def tile(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Pixels float32 [h, w, 3] of a tile, and its numbers along the two axes."""
+        columns = tf.shape(self.across.starts)[0]
+        row, column = number // columns, number % columns
+        top, left = self.down.starts[row], self.across.starts[column]
+        height, width = tf.shape(self.down.weights)[1], tf.shape(self.across.weights)[1]
+        pixels = tf.cast(self.image[top : top + height, left : left + width], tf.float32)
+        return pixels, row, column
 
 
 def ship_probabilities(
@@ -53,6 +80,63 @@ def ship_probabilities(
     Returns:
         float32 [H, W], 0-1.
     """
+    grid = _grid(image, tile_px, overlap_px, stride_px)
+
+    def see(step: tf.Tensor, canvas: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        view = step % view_count
+        pixels, row, column = grid.tile(step // view_count)
+        turned = to_view(pixels, view) if view_count > 1 else pixels
+        seen = tf.sigmoid(network(turned[tf.newaxis])[0])
+        seen = (from_view(seen, view) if view_count > 1 else seen)[..., 0]
+        weights = grid.down.weights[row][:, tf.newaxis] * grid.across.weights[column][tf.newaxis, :]
+        weighed = seen * (weights / view_count)
+        return step + 1, _add(canvas, weighed, grid.down.starts[row], grid.across.starts[column])
+
+    # The canvas is kept in blocks of a stride, so that a tile is added in place instead of rewriting a large
+    # scene.
+    height, width = tf.unstack(tf.shape(grid.image)[:2])
+    blocks = tf.zeros(tf.stack([height // stride_px, width // stride_px, stride_px, stride_px]))
+    _, canvas = tf.while_loop(
+        lambda step, _: step < grid.count * view_count,
+        see,
+        (tf.constant(0), blocks),
+        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None, stride_px, stride_px])),
+        parallel_iterations=1,
+    )
+    joined = tf.reshape(tf.transpose(canvas, [0, 2, 1, 3]), tf.stack([height, width]))
+    shape = tf.shape(image)
+    return joined[: shape[0], : shape[1]]
+
+
+def highest_logit(
+    network: Network, image: tf.Tensor, *, tile_px: int, overlap_px: int, stride_px: int
+) -> tf.Tensor:
+    """The highest of all logits of an image, tile by tile as in `ship_probabilities`.
+
+    Args:
+        network: logits [1, h', w', 1], of any shape, of float32 [1, h, w, 3] RGB in 0-255.
+        image, tile_px, overlap_px, stride_px: see `ship_probabilities`.
+
+    Returns:
+        float32 scalar.
+    """
+    grid = _grid(image, tile_px, overlap_px, stride_px)
+
+    def see(tile: tf.Tensor, highest: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels, _, _ = grid.tile(tile)
+        return tile + 1, tf.maximum(highest, tf.reduce_max(network(pixels[tf.newaxis])))
+
+    _, highest = tf.while_loop(
+        lambda tile, _: tile < grid.count,
+        see,
+        (tf.constant(0), tf.constant(-math.inf)),
+        parallel_iterations=1,
+    )
+    return highest
+
+
+def _grid(image: tf.Tensor, tile_px: int, overlap_px: int, stride_px: int) -> _Grid:
+    """Continue an image to whole strides and lay tiles over it."""
     shape = tf.shape(image)
     height, width = _whole_strides(shape[0], stride_px), _whole_strides(shape[1], stride_px)
     padded = tf.cond(
@@ -61,35 +145,11 @@ def ship_probabilities(
         lambda: pad_mirrored(image, height, width),
     )
     tile_px, overlap_px = _whole_strides(tile_px, stride_px), _whole_strides(overlap_px, stride_px)
-    down = _axis(height, tile_px, overlap_px, stride_px)
-    across = _axis(width, tile_px, overlap_px, stride_px)
-    tile_height, tile_width = tf.shape(down.weights)[1], tf.shape(across.weights)[1]
-    columns = tf.shape(across.starts)[0]
-    passes = tf.shape(down.starts)[0] * columns * view_count
-
-    def see(step: tf.Tensor, canvas: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        tile, view = step // view_count, step % view_count
-        row, column = tile // columns, tile % columns
-        top, left = down.starts[row], across.starts[column]
-        pixels = tf.cast(padded[top : top + tile_height, left : left + tile_width], tf.float32)
-        turned = to_view(pixels, view) if view_count > 1 else pixels
-        seen = tf.sigmoid(network(turned[tf.newaxis])[0])
-        seen = (from_view(seen, view) if view_count > 1 else seen)[..., 0]
-        weights = down.weights[row][:, tf.newaxis] * across.weights[column][tf.newaxis, :]
-        return step + 1, _add(canvas, seen * (weights / view_count), top, left)
-
-    # The canvas is kept in blocks of a stride, so that a tile is added in place instead of rewriting a large
-    # scene.
-    blocks = tf.zeros(tf.stack([height // stride_px, width // stride_px, stride_px, stride_px]))
-    _, canvas = tf.while_loop(
-        lambda step, _: step < passes,
-        see,
-        (tf.constant(0), blocks),
-        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None, stride_px, stride_px])),
-        parallel_iterations=1,
+    return _Grid(
+        padded,
+        _axis(height, tile_px, overlap_px, stride_px),
+        _axis(width, tile_px, overlap_px, stride_px),
     )
-    joined = tf.reshape(tf.transpose(canvas, [0, 2, 1, 3]), tf.stack([height, width]))
-    return joined[: shape[0], : shape[1]]
 
 
 def _whole_strides(length: Any, stride_px: int) -> Any:

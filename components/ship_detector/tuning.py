@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ from components.ship_detector.thresholds import (
     CLASSIFIER_THRESHOLDS,
     MASK_THRESHOLDS,
     MIN_SHIP_PIXELS,
+    SHIP_THRESHOLDS,
     EvalTable,
     ImageCounts,
     Thresholds,
     choose_classifier_threshold,
+    choose_mask_and_ship_threshold,
     choose_mask_threshold,
     choose_min_ship_pixels,
 )
@@ -25,8 +28,9 @@ LOGGER = logging.getLogger(__name__)
 def tune(images: Sequence[ImageCounts], untuned: Thresholds, cascade: bool) -> Thresholds:
     """Choose the thresholds on eval images.
 
-    With ships and empty images: first the classifier threshold (with the cascade only), then the mask
-    threshold and the minimal area over the images that it lets through, as serving will. Without empty images
+    With ships and empty images: first the classifier threshold (with the cascade only), then the thresholds
+    of pixels and of ships together, and the minimal area, over the images that it lets through, as serving
+    will. Without empty images
     nothing speaks for silencing, so that only the mask threshold is chosen; without ship images, nothing is.
 
     Args:
@@ -42,16 +46,21 @@ def tune(images: Sequence[ImageCounts], untuned: Thresholds, cascade: bool) -> T
     if table.has_ships.all():
         mask_threshold = choose_mask_threshold(table, everywhere)
         LOGGER.warning(
-            "no eval image without ships: classifier_threshold %g and min_ship_pixels %d stay untuned",
+            "no eval image without ships: classifier_threshold %g, ship_threshold %g and min_ship_pixels %d "
+            "stay untuned",
             untuned.classifier_threshold,
+            untuned.ship_threshold,
             untuned.min_ship_pixels,
         )
-        return Thresholds(mask_threshold, untuned.min_ship_pixels, untuned.classifier_threshold)
+        return replace(untuned, mask_threshold=mask_threshold)
     classifier_threshold = choose_classifier_threshold(table) if cascade else untuned.classifier_threshold
     passes = table.passes(classifier_threshold) if cascade else everywhere
-    mask_threshold = choose_mask_threshold(table, passes)
+    mask_threshold, ship_threshold = choose_mask_and_ship_threshold(table, passes)
     return Thresholds(
-        mask_threshold, choose_min_ship_pixels(table, passes, mask_threshold), classifier_threshold
+        mask_threshold,
+        ship_threshold,
+        choose_min_ship_pixels(table, passes, mask_threshold, ship_threshold),
+        classifier_threshold,
     )
 
 
@@ -63,15 +72,18 @@ def report(
     Returns:
         `thresholds` (chosen) and `untuned`; `images`, `ships`, `empty` (numbers of eval images); `dice` by
         kind of image, mean over images at the chosen thresholds; and the table of the choice:
-        `mask_thresholds` and `min_ship_pixels` with `dice_by_area` [area][threshold] at the chosen classifier
-        threshold, `classifier_thresholds` with `dice_by_classifier` (at the chosen mask threshold and area)
-        and `silenced_ships` (ship images silenced). Numbers that need images are null where there are none.
+        `mask_thresholds` and `ship_thresholds` with `dice_by_ship_threshold` [ship threshold][threshold], and
+        `min_ship_pixels` with `dice_by_area` [area][threshold] at the chosen ship threshold, both at the
+        chosen classifier threshold; `classifier_thresholds` with `dice_by_classifier` (the other thresholds as
+        chosen) and `silenced_ships` (ship images silenced). Numbers that need images are null where there are
+        none.
     """
     table = EvalTable.of(images)
     ships = table.has_ships
     passes = table.passes(chosen.classifier_threshold) if cascade else np.ones(len(images), np.bool_)
     column = int(np.abs(MASK_THRESHOLDS - np.float32(chosen.mask_threshold)).argmin())
-    dice = table.dice(passes, chosen.min_ship_pixels)[:, column]
+    kept = chosen.ship_threshold, chosen.min_ship_pixels
+    dice = table.dice(passes, *kept)[:, column]
     summary: dict[str, Any] = {
         "thresholds": vars(chosen),
         "untuned": vars(untuned),
@@ -86,11 +98,17 @@ def report(
         return summary
     return summary | {
         "mask_thresholds": _figures(MASK_THRESHOLDS),
+        "ship_thresholds": _figures(SHIP_THRESHOLDS),
+        "dice_by_ship_threshold": [
+            _figures(table.dice(passes, float(ship)).mean(0)) for ship in SHIP_THRESHOLDS
+        ],
         "min_ship_pixels": list(MIN_SHIP_PIXELS),
-        "dice_by_area": [_figures(table.dice(passes, area).mean(0)) for area in MIN_SHIP_PIXELS],
+        "dice_by_area": [
+            _figures(table.dice(passes, chosen.ship_threshold, area).mean(0)) for area in MIN_SHIP_PIXELS
+        ],
         "classifier_thresholds": _figures(CLASSIFIER_THRESHOLDS),
         "dice_by_classifier": _figures(
-            table.dice(table.passes(threshold), chosen.min_ship_pixels)[:, column].mean()
+            table.dice(table.passes(threshold), *kept)[:, column].mean()
             for threshold in CLASSIFIER_THRESHOLDS
         ),
         "silenced_ships": [

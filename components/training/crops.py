@@ -1,4 +1,4 @@
-"""Native-resolution crops that the segmenter trains on, and the fixed windows that it is scored on."""
+"""Native-resolution crops that the networks train on, and the fixed windows that they are scored on."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ from components.training.records import (
     read_records,
     take_census,
 )
-from components.training.settings import SegmenterSettings
+from components.training.settings import CropSettings
 from components.training.ship_anchors import ANCHORS, ship_anchors
 from components.transform.decoding import decode_rgb
 
@@ -40,7 +40,7 @@ _EVAL_WINDOW_PX = 768
 EvalWindow = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 
 
-def training_crops(patterns: Sequence[str], settings: SegmenterSettings) -> tf.data.Dataset:
+def training_crops(patterns: Sequence[str], settings: CropSettings) -> tf.data.Dataset:
     """Endless random crops; the same ones in the same order for the same records and seed.
 
     `ship_crop_fraction` of the crops from images with ships contain a given ship pixel, anywhere in the crop.
@@ -48,7 +48,7 @@ def training_crops(patterns: Sequence[str], settings: SegmenterSettings) -> tf.d
 
     Args:
         patterns: of gzip TFRecord files.
-        settings: of the segmenter.
+        settings: of the network.
 
     Returns:
         Dataset of (images float32 [B, C, C, 3] of 0-255, masks float32 [B, C, C, 1] of 0 and 1).
@@ -58,13 +58,13 @@ def training_crops(patterns: Sequence[str], settings: SegmenterSettings) -> tf.d
     """
     census = take_census(patterns)
     if not census.ships:
-        raise TrainingError("the segmenter has no training image with ships: check labels and sampling")
+        raise TrainingError("there is no training image with ships: check labels and sampling")
     crops = _crop_stream(census, True, settings)
     if settings.empty_image_fraction:
         if not census.empties:
             raise TrainingError(
-                f"empty_image_fraction is {settings.empty_image_fraction}, but the segmenter gets no image "
-                "without ships: set it to 0 or train on train_empty too"
+                f"empty_image_fraction is {settings.empty_image_fraction}, but there is no training image "
+                "without ships: set it to 0, or check labels and sampling"
             )
         weights = [1 - settings.empty_image_fraction, settings.empty_image_fraction]
         streams = [crops, _crop_stream(census, False, settings)]
@@ -73,7 +73,7 @@ def training_crops(patterns: Sequence[str], settings: SegmenterSettings) -> tf.d
     return batches.map(lambda index, batch: _finish(batch, index, settings)).prefetch(2)
 
 
-def _crop_stream(census: Census, ships: bool, settings: SegmenterSettings) -> tf.data.Dataset:
+def _crop_stream(census: Census, ships: bool, settings: CropSettings) -> tf.data.Dataset:
     """Endless uint8 [C, C, 4] crops of the images with (or without) ships."""
     image_ids = census.ships if ships else census.empties
     megabytes = len(image_ids) * census.image_pixels * _CHANNELS / 1e6
@@ -112,9 +112,7 @@ def _load(record: dict[str, tf.Tensor], least_px: int) -> tuple[tf.Tensor, tf.Te
     return tf.ensure_shape(stack, [None, None, _CHANNELS]), tf.ensure_shape(anchors, [ANCHORS, 2])
 
 
-def _random_crop(
-    stack: tf.Tensor, anchors: tf.Tensor, seed: tf.Tensor, settings: SegmenterSettings
-) -> tf.Tensor:
+def _random_crop(stack: tf.Tensor, anchors: tf.Tensor, seed: tf.Tensor, settings: CropSettings) -> tf.Tensor:
     """Cut uint8 [C, C, 4] out of uint8 [H, W, 4]."""
     crop_px = settings.crop_px
     chances = tf.random.stateless_uniform([6], seed)
@@ -145,7 +143,7 @@ def _resize(stack: tf.Tensor, edge_px: int) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
 
 
-def _finish(stacks: tf.Tensor, index: tf.Tensor, settings: SegmenterSettings) -> tuple[tf.Tensor, tf.Tensor]:
+def _finish(stacks: tf.Tensor, index: tf.Tensor, settings: CropSettings) -> tuple[tf.Tensor, tf.Tensor]:
     """Split uint8 [B, C, C, 4] into images and masks. The mask is cut at half after any resizing."""
     images = tf.cast(stacks[..., :3], tf.float32)
     masks = tf.cast(stacks[..., 3:] > _MASK_ON // 2, tf.float32)
@@ -154,23 +152,31 @@ def _finish(stacks: tf.Tensor, index: tf.Tensor, settings: SegmenterSettings) ->
     return images, masks
 
 
-def eval_windows(patterns: Sequence[str], settings: SegmenterSettings) -> list[EvalWindow]:
-    """Fixed native-resolution windows over images with ships, at most `eval_images` of them.
+def eval_windows(patterns: Sequence[str], *, ships: int, empties: int) -> list[EvalWindow]:
+    """Fixed native-resolution windows over images of the eval split.
 
-    A window is the whole image, or a 768 px square over a ship of a larger one.
+    A window is the whole image, or a 768 px square of a larger one, over a ship if there is one.
+
+    Args:
+        patterns: of gzip TFRecord files.
+        ships: at most so many images with ships, the same ones whatever the order of records.
+        empties: at most so many without; 0 for none.
 
     Returns:
         Pairs of image uint8 [H, W, 3] and mask bool [H, W], in memory.
 
     Raises:
-        TrainingError: no records, or none with ships.
+        TrainingError: no records, or none of a kind that is asked for.
     """
     census = take_census(patterns)
-    if not census.ships:
-        raise TrainingError("the eval split has no image with ships: use more images or a larger eval share")
-    chosen = census.chosen(settings.eval_images, ships=True)
-    records = read_records(census.files, ships=True)
-    return [_eval_window(record) for record in records.as_numpy_iterator() if record[IMAGE_ID] in chosen]
+    for kind, asked, found in (("with", ships, census.ships), ("without", empties, census.empties)):
+        if asked and not found:
+            raise TrainingError(
+                f"the eval split has no image {kind} ships: use more images or a larger eval share"
+            )
+    chosen = census.chosen(ships, ships=True) | census.chosen(empties, ships=False)
+    records = read_records(census.files).as_numpy_iterator()
+    return [_eval_window(record) for record in records if record[IMAGE_ID] in chosen]
 
 
 def _eval_window(record: dict[str, Any]) -> EvalWindow:

@@ -44,10 +44,17 @@ def accelerators() -> list[str]:
     return [gpu.name.removeprefix("/device:") for gpu in tf.config.list_logical_devices("GPU")]
 
 
-def predict(model: keras.Model, images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logits float32 [N, ...] of a batch, of a model that may be mirrored on several devices."""
+def predict_image(model: keras.Model, image: NDArray[np.uint8], stride_px: int) -> NDArray[np.float32]:
+    """Logits float32 [h, w, 1] of uint8 [H, W, 3], padded with black to multiples of `stride_px`.
+
+    The model may be mirrored on several devices.
+    """
+    height, width, _ = image.shape
+    padding = [(0, -height % stride_px), (0, -width % stride_px), (0, 0)]
+    batch = np.pad(image, padding)[np.newaxis].astype(np.float32)
     # Every replica answers the whole batch, one after the other.
-    return np.asarray(model.predict_on_batch(images), np.float32)[: len(images)]
+    logits: NDArray[np.float32] = np.asarray(model.predict_on_batch(batch), np.float32)[0]
+    return logits
 
 
 def _half_precision_if_fast(gpus: Sequence[str]) -> str:

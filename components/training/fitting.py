@@ -106,9 +106,8 @@ def _fit_within_memory(model: keras.Model, stage: str, batches: tf.data.Dataset,
         model.fit(batches, **options)
     except tf.errors.ResourceExhaustedError as error:
         section = stage.lower()
-        smaller = f"{section}.crop_px" if section == "segmenter" else f"{section}.input_px"
         raise TrainingError(
-            f"{stage} ran out of memory: lower {section}.batch_size or {smaller} "
+            f"{stage} ran out of memory: lower {section}.batch_size or {section}.crop_px "
             f"({str(error).splitlines()[0]})"
         ) from error
 

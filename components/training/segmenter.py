@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from components.training.candidate import settings_of
 from components.training.crops import EvalWindow, eval_windows, training_crops
-from components.training.devices import predict
+from components.training.devices import predict_image
 from components.training.fitting import Evaluate
 from components.training.losses import LOSSES, Loss
 from components.training.networks.registry import SEGMENTERS
@@ -38,7 +37,8 @@ def run_fn(fn_args: "FnArgs") -> None:
 
     def data() -> tuple[tf.data.Dataset, Evaluate]:
         crops = training_crops(fn_args.train_files, settings)
-        return crops, score_on(eval_windows(fn_args.eval_files, settings), loss, _stride_px(settings))
+        windows = eval_windows(fn_args.eval_files, ships=settings.eval_images, empties=0)
+        return crops, score_on(windows, loss, _stride_px(settings))
 
     train(STAGE, fn_args, settings, build=SEGMENTERS[settings.architecture], loss=loss, data=data)
 
@@ -59,7 +59,7 @@ def score_on(windows: list[EvalWindow], loss: Loss, stride_px: int) -> Evaluate:
     def evaluate(model: keras.Model) -> dict[str, float]:
         dices, losses = [], []
         for image, mask in windows:
-            logits = segment(model, image, stride_px)
+            logits = predict_image(model, image, stride_px)[: mask.shape[0], : mask.shape[1], 0]
             dices.append([hard_dice(mask, logits > _logit(threshold)) for threshold in _THRESHOLDS])
             losses.append(float(loss(mask[None, ..., None].astype(np.float32), logits[None, ..., None])))
         means = np.mean(dices, axis=0)
@@ -67,14 +67,6 @@ def score_on(windows: list[EvalWindow], loss: Loss, stride_px: int) -> Evaluate:
         return {"score": float(means[best]), "threshold": _THRESHOLDS[best], "loss": float(np.mean(losses))}
 
     return evaluate
-
-
-def segment(model: keras.Model, image: NDArray[np.uint8], stride_px: int) -> NDArray[np.float32]:
-    """Logits float32 [H, W] of uint8 [H, W, 3], padded with black to multiples of `stride_px` on the way."""
-    height, width, _ = image.shape
-    padding = [(0, -height % stride_px), (0, -width % stride_px), (0, 0)]
-    batch = np.pad(image, padding)[None].astype(np.float32)
-    return predict(model, batch)[0, :height, :width, 0]
 
 
 def _stride_px(settings: SegmenterSettings) -> int:

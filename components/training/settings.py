@@ -5,6 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 ENCODER_STRIDE_PX = 32
+# Edge of the cells in which the classifier looks for ships.
+CELL_PX = 16
 # Words for `encoder_weights`; anything else is the path of a file.
 IMAGENET, RANDOM = "imagenet", "none"
 
@@ -78,7 +80,27 @@ class ScheduleSettings(_Settings):
     seed: int = Field(0, ge=0, description="Seed of weights, crops and order.")
 
 
-class ClassifierSettings(ScheduleSettings):
+class CropSettings(ScheduleSettings):
+    """What the crops show that a network trains on."""
+
+    crop_px: int = Field(
+        256, ge=64, le=768, multiple_of=ENCODER_STRIDE_PX, description="Edge of the native-resolution crops."
+    )
+    ship_crop_fraction: float = Field(
+        0.7, ge=0, le=1, description="Share of crops that are placed over a ship; the rest lie anywhere."
+    )
+    empty_image_fraction: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of crops from images without ships (0: ship-only, as in the report).",
+    )
+    augment_scale: bool = Field(
+        True, description="Every other crop shows 1/1.3 to 1.3 times as wide a ground."
+    )
+
+
+class ClassifierSettings(CropSettings):
     """Ship / no-ship classifier."""
 
     architecture: Literal["plain", "pretrained"] = Field(
@@ -86,14 +108,19 @@ class ClassifierSettings(ScheduleSettings):
         description="Encoder: the report's plain blocks, or one trained on ImageNet (`encoder`).",
     )
     eval_images: int = Field(
-        256, ge=2, description="Eval images looked at after each epoch, half of them with ships."
+        96,
+        ge=2,
+        description="Eval images looked at after each epoch, at native resolution, half of them with ships.",
     )
-    input_px: int = Field(
-        384, ge=64, multiple_of=ENCODER_STRIDE_PX, description="Images are area-resized to this edge length."
+    ship_crop_fraction: float = Field(
+        0.5, ge=0, le=1, description="Share of crops that are placed over a ship; the rest lie anywhere."
+    )
+    empty_image_fraction: float = Field(
+        0.4, ge=0, lt=1, description="Share of crops from images without ships."
     )
 
 
-class SegmenterSettings(ScheduleSettings):
+class SegmenterSettings(CropSettings):
     """Ship-only segmenter (U-Net)."""
 
     architecture: Literal["plain", "pretrained"] = Field(
@@ -105,21 +132,6 @@ class SegmenterSettings(ScheduleSettings):
     )
     eval_images: int = Field(
         48, ge=1, description="Eval images with ships looked at after each epoch, at native resolution."
-    )
-    crop_px: int = Field(
-        256, ge=64, le=768, multiple_of=ENCODER_STRIDE_PX, description="Edge of the native-resolution crops."
-    )
-    ship_crop_fraction: float = Field(
-        0.7, ge=0, le=1, description="Share of crops that are placed over a ship; the rest lie anywhere."
-    )
-    augment_scale: bool = Field(
-        True, description="Every other crop shows 1/1.3 to 1.3 times as wide a ground."
-    )
-    empty_image_fraction: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="Share of crops from images without ships (0: ship-only, as in the report).",
     )
     batch_norm: bool = Field(
         False, description="Batch normalisation in the plain U-Net (the report has none)."

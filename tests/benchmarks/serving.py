@@ -164,14 +164,13 @@ def _timed(what: str, clients: int, requests: int, connect: Callable[[], Ask]) -
 def _networks(model: Any, images: list[bytes]) -> Callable[[], Ask]:
     """Both networks on pixels; with 768 px, the segmenter's tiling is a single tile."""
     pixels = [decode_rgb(tf.constant(image)) for image in images]
-    edge_px = model._classify.input_signature[0].shape[1] if hasattr(model, "_classify") else 0
-    small = tf.random.uniform([1, edge_px, edge_px, 3], 0, 255) if edge_px else None
 
     def ask(number: int) -> float:
         started = time.perf_counter()
-        if small is not None:
-            model._classify(small).numpy()
-        model._segment(pixels[number % len(pixels)]).numpy()
+        image = pixels[number % len(pixels)]
+        if hasattr(model, "_classify"):
+            model._classify(image).numpy()
+        model._segment(image).numpy()
         return time.perf_counter() - started
 
     return lambda: ask
@@ -260,12 +259,13 @@ def _export_untrained(version: Path, statistics: Path) -> None:
     settings = Settings()
     detector = ShipDetector(
         CLASSIFIERS[settings.classifier.architecture](settings.classifier),
-        settings.classifier.input_px,
         SEGMENTERS[settings.segmenter.architecture](settings.segmenter),
         settings.contrast,
         settings.detector,
     )
-    detector.set_thresholds(Thresholds(mask_threshold=0.999, min_ship_pixels=0, classifier_threshold=0.0))
+    detector.set_thresholds(
+        Thresholds(0.999, ship_threshold=0.0, min_ship_pixels=0, classifier_threshold=0.0)
+    )
     export(detector, {"thresholds": {}}, str(statistics), str(version))
 
 

@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # Few steps of small networks: what is tested is the way of the data, not what is learned.
 QUICK = {
     "classifier.architecture": "plain",
-    "classifier.input_px": 96,
+    "classifier.crop_px": 64,
     "classifier.steps": 4,
     "classifier.steps_per_epoch": 2,
     "classifier.frozen_steps": 0,

@@ -18,7 +18,7 @@ SEGMENTERS: dict[str, Callable[[SegmenterSettings], keras.Model]] = {
     "pretrained": lambda settings: pretrained_unet(build_encoder(settings)),
 }
 
-# From RGB [N, H, W, 3] float32 of 0-255 to logits [N, 1].
+# From RGB [N, H, W, 3] float32 of 0-255 to logits of cells of 16 px, [N, H / 16, W / 16, 1].
 CLASSIFIERS: dict[str, Callable[[ClassifierSettings], keras.Model]] = {
     "plain": lambda _: plain_presence(),
     "pretrained": lambda settings: pretrained_presence(build_encoder(settings)),

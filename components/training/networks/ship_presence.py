@@ -1,4 +1,4 @@
-"""Whole-image classifiers: is there any ship."""
+"""Classifiers: is there any ship, told by the likeliest cell of the image."""
 
 from typing import Any
 
@@ -7,19 +7,22 @@ from keras import layers
 
 from components.training.networks.unet import conv, plain_encoder
 
-_FINE_FILTERS, _COARSE_FILTERS = 64, 128
+_FILTERS = 64
 _DROPOUT = 0.2
+# Nearly all cells show none: sigmoid(-3) = 0.05, as for the pixels of the U-Nets.
+_OUTPUT_BIAS = -3.0
 
 
 def plain_presence() -> keras.Model:
     """Classifier on the contracting path of the plain U-Net.
 
     Returns:
-        Model from RGB [N, H, W, 3] of 0-255 (H and W multiples of 16) to logits [N, 1].
+        Model from RGB [N, H, W, 3] of 0-255 (H and W multiples of 16) to logits of
+        the cells [N, H / 16, W / 16, 1].
     """
     image = keras.Input((None, None, 3), name="image")
-    bottom, skips = plain_encoder(image)
-    return keras.Model(image, _presence([skips[-1], bottom]), name="plain_presence")
+    bottom, _ = plain_encoder(image, batch_norm=True)
+    return keras.Model(image, _cells(bottom), name="plain_presence")
 
 
 def pretrained_presence(encoder: keras.Model) -> keras.Model:
@@ -29,22 +32,18 @@ def pretrained_presence(encoder: keras.Model) -> keras.Model:
         encoder: of `encoders.build_encoder`.
 
     Returns:
-        Model from RGB [N, H, W, 3] of 0-255 (H and W multiples of 32) to logits [N, 1].
+        Model from RGB [N, H, W, 3] of 0-255 (H and W multiples of 32) to logits of
+        the cells [N, H / 16, W / 16, 1].
     """
     image = keras.Input((None, None, 3), name="image")
-    feature_maps = encoder(image)
-    return keras.Model(image, _presence(feature_maps[-2:]), name="pretrained_presence")
+    *_, fine, coarse = encoder(image)
+    # What is around a cell tells quays and surf from ships.
+    around = layers.UpSampling2D(2)(conv(coarse, _FILTERS, 1, batch_norm=True))
+    evidence = layers.Concatenate()([conv(fine, _FILTERS, 1, batch_norm=True), around])
+    return keras.Model(image, _cells(evidence), name="pretrained_presence")
 
 
-def _presence(feature_maps: list[Any]) -> Any:
-    """Logit from the maximum and the mean of 1x1-convolved feature maps, the finer one first.
-
-    The maximum lets one small ship in a wide image fire, where the mean alone would drown it; the mean
-    carries what the scene is. The finer map keeps ships that the coarsest has blurred.
-    """
-    pooled = []
-    for x, filters in zip(feature_maps, (_FINE_FILTERS, _COARSE_FILTERS), strict=True):
-        evidence = conv(x, filters, 1, batch_norm=False)
-        pooled += [layers.GlobalMaxPooling2D()(evidence), layers.GlobalAveragePooling2D()(evidence)]
-    x = layers.Dropout(_DROPOUT)(layers.Concatenate()(pooled))
-    return layers.Dense(1, dtype="float32", name="presence_logit")(x)
+def _cells(evidence: Any) -> Any:
+    x = conv(layers.Dropout(_DROPOUT)(evidence), _FILTERS, 3, batch_norm=True)
+    bias = keras.initializers.Constant(_OUTPUT_BIAS)
+    return layers.Conv2D(1, 1, bias_initializer=bias, dtype="float32", name="presence_logits")(x)

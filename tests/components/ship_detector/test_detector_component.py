@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from brightness_networks import CLASSIFIER_PX, classifier, encoded, example, scene, segmenter
+from brightness_networks import classifier, encoded, example, scene, segmenter
 from example_files import write_examples
 from tfx.types import artifact, standard_artifacts
 from tfx.types.channel import Channel
@@ -61,9 +61,7 @@ def run(tmp_path: Path) -> Iterator[Any]:
         model.uri = str(tmp_path / "detector")
         Executor().Do(
             {
-                "classifier": [
-                    trained(tmp_path / "classifier", classifier(open_size=True), input_px=CLASSIFIER_PX)
-                ],
+                "classifier": [trained(tmp_path / "classifier", classifier())],
                 "segmenter": [trained(tmp_path / "segmenter", segmenter())],
                 "examples": [write_examples(tmp_path / "examples", splits)],
                 "statistics": [statistics(tmp_path / "statistics")],
@@ -102,6 +100,7 @@ def test_without_eval_ships_the_thresholds_of_the_settings_stay(run: Any) -> Non
     assert tuning["thresholds"] == tuning["untuned"]
     assert tuning["thresholds"] == {
         "mask_threshold": 0.6,
+        "ship_threshold": 0.0,
         "min_ship_pixels": 9,
         "classifier_threshold": 0.5,
     }
@@ -118,14 +117,6 @@ def test_a_missing_network_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match=r"no trained network at .*model\.keras"):
         load_network(str(tmp_path))
-
-
-def test_a_classifier_that_hides_its_input_size_is_refused(tmp_path: Path) -> None:
-    from components.ship_detector.networks import classifier_input_px
-
-    assert classifier_input_px(classifier(), str(tmp_path)) == CLASSIFIER_PX
-    with pytest.raises(InputError, match=r"history\.json"):
-        classifier_input_px(classifier(open_size=True), str(tmp_path))
 
 
 def test_the_component_declares_its_contract() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tensorflow as tf
-from brightness_networks import CLASSIFIER_PX, SEA, SHIP, classifier, encoded, example, scene, segmenter
+from brightness_networks import SEA, SHIP, classifier, encoded, example, scene, segmenter
 
 from components.errors import InputError
 from components.masks import rle
@@ -37,7 +37,6 @@ print(json.dumps([answer["ship_probability"].numpy().tolist(), answer["ship_pixe
 def detector(contrast: str = "none", **settings: Any) -> ShipDetector:
     return ShipDetector(
         classifier(),
-        CLASSIFIER_PX,
         segmenter(),
         ContrastSettings(method=contrast),  # type: ignore[arg-type]
         DetectorSettings(tile_px=256, overlap_px=32, **settings),
@@ -127,7 +126,7 @@ def test_the_classifier_silences_images_and_the_threshold_decides() -> None:
     silenced = detector()
     image = tf.constant(encoded(scene(64, 64, BOX)))
     assert silenced.detect(image).mask.numpy().any()
-    silenced.set_thresholds(Thresholds(0.5, 0, 1.0))
+    silenced.set_thresholds(Thresholds(0.5, 0.0, 0, 1.0))
     found = silenced.detect(image)
     assert not found.mask.numpy().any()
     assert found.mask.shape == (64, 64)
@@ -139,10 +138,23 @@ def test_without_the_cascade_the_classifier_silences_nothing() -> None:
     assert free.detect(tf.constant(encoded(scene(64, 64, BOX)))).mask.numpy().any()
 
 
-def test_masks_below_the_minimal_area_are_empty() -> None:
-    image = tf.constant(encoded(scene(64, 64, (10, 10, 5, 4))))
-    assert detector(min_ship_pixels=20).detect(image).mask.numpy().sum() == 20
-    assert detector(min_ship_pixels=21).detect(image).mask.numpy().sum() == 0
+def test_ships_below_the_minimal_area_are_dropped_and_no_others() -> None:
+    image = tf.constant(encoded(scene(64, 64, (10, 10, 5, 4), (40, 40, 3, 7))))
+    assert detector(min_ship_pixels=20).detect(image).mask.numpy().sum() == 41
+    found = detector(min_ship_pixels=21).detect(image).mask.numpy()
+    assert found.sum() == found[40:43, 40:47].sum() == 21
+    assert detector(min_ship_pixels=22).detect(image).mask.numpy().sum() == 0
+
+
+def test_a_ship_is_dropped_as_a_whole_where_its_mean_probability_is_low() -> None:
+    picture = scene(64, 64, (10, 10, 5, 4), (40, 40, 6, 6))
+    # Logits (level - 130) / 10: the second ship is doubtful but for one pixel.
+    picture[40:46, 40:46] = 135
+    picture[42, 42] = SHIP
+    image = tf.constant(encoded(picture))
+    assert detector().detect(image).mask.numpy().sum() == 20 + 36
+    found = detector(ship_threshold=0.8).detect(image).mask.numpy()
+    assert found.sum() == found[10:15, 10:14].sum() == 20
 
 
 def test_contrast_is_adjusted_before_both_networks() -> None:
@@ -238,10 +250,16 @@ def test_networks_of_another_shape_are_refused() -> None:
     wrong = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 1)])
     with pytest.raises(InputError, match="a logit for each pixel"):
         segmenter_stride_px(wrong)
-    with pytest.raises(InputError, match="segmenter of input"):
+    with pytest.raises(InputError, match="a logit for each pixel"):
         segmenter_stride_px(classifier())
-    with pytest.raises(InputError, match="classifier of 32 px"):
-        ShipDetector(classifier(), 32, segmenter(), ContrastSettings(), DetectorSettings())
+    fixed = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.Conv2D(1, 1)])
+    with pytest.raises(InputError, match="segmenter of input"):
+        segmenter_stride_px(fixed)
+    with pytest.raises(InputError, match="classifier of input"):
+        ShipDetector(fixed, segmenter(), ContrastSettings(), DetectorSettings())
+    whole = keras.Sequential([keras.Input((None, None, 3)), keras.layers.GlobalMaxPooling2D()])
+    with pytest.raises(InputError, match="a logit for each cell"):
+        ShipDetector(whole, segmenter(), ContrastSettings(), DetectorSettings())
 
 
 @pytest.mark.parametrize(("pooling", "stride_px"), [(1, 32), (3, 48), (5, 80)])
@@ -256,7 +274,7 @@ def test_the_stride_of_a_segmenter_is_found(pooling: int, stride_px: int) -> Non
 
 def test_without_a_classifier_the_likeliest_pixel_tells_the_ship_probability(tmp_path: Path) -> None:
     alone = ShipDetector(
-        None, 0, segmenter(), ContrastSettings(), DetectorSettings(tile_px=256, overlap_px=32, cascade=False)
+        None, segmenter(), ContrastSettings(), DetectorSettings(tile_px=256, overlap_px=32, cascade=False)
     )
     (tmp_path / "statistics").mkdir()
     export(alone, {"thresholds": {}}, str(tmp_path / "statistics"), str(tmp_path / "model"))
@@ -271,4 +289,4 @@ def test_without_a_classifier_the_likeliest_pixel_tells_the_ship_probability(tmp
 
 def test_a_cascade_needs_its_classifier() -> None:
     with pytest.raises(InputError, match="cascade"):
-        ShipDetector(None, 0, segmenter(), ContrastSettings(), DetectorSettings(cascade=True))
+        ShipDetector(None, segmenter(), ContrastSettings(), DetectorSettings(cascade=True))

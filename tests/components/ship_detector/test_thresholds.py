@@ -1,14 +1,19 @@
 import logging
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from skimage.measure import label, regionprops
 
 from components.ship_detector.thresholds import (
     CLASSIFIER_THRESHOLDS,
     MASK_THRESHOLDS,
     MIN_SHIP_PIXELS,
+    SHIP_THRESHOLDS,
     EvalTable,
     ImageCounts,
+    PredictedShips,
     Thresholds,
     choose_min_ship_pixels,
     count_pixels,
@@ -16,42 +21,92 @@ from components.ship_detector.thresholds import (
 )
 from components.ship_detector.tuning import report, tune
 
-UNTUNED = Thresholds(0.5, 7, 0.4)
+UNTUNED = Thresholds(0.5, 0.25, 7, 0.4)
+
+
+def ships(*areas: int, hit: int = 0, certainty: float = 0.9) -> PredictedShips:
+    """The same ships at every mask threshold; the first one hits `hit` pixels."""
+    columns = np.arange(len(MASK_THRESHOLDS))
+    return PredictedShips(
+        np.repeat(columns, len(areas)),
+        np.tile(np.array(areas, np.int64), len(columns)),
+        np.tile(np.array([hit, *[0] * len(areas)][: len(areas)], np.int64), len(columns)),
+        np.full(len(areas) * len(columns), certainty, np.float32),
+    )
 
 
 def image(
-    truth_px: int, false_px: int, best: float = 0.5, ship_probability: float = 0.9, found: float = 1.0
+    truth_px: int,
+    false_px: int,
+    best: float = 0.5,
+    *,
+    ship_probability: float = 0.9,
+    found: float = 1.0,
+    false_certainty: float = 0.9,
 ) -> ImageCounts:
-    """Predicted areas shrink with the threshold; at `best` the ship is hit as well as it gets."""
+    """A ship whose predicted area shrinks with the threshold; at `best` it is hit as well as it gets."""
     size = 1.0 + (best - MASK_THRESHOLDS)
     hit = np.round(found * truth_px * np.minimum(size, 1.0)).astype(np.int64)
     spilled = np.round(truth_px * found * np.maximum(size - 1.0, 0)).astype(np.int64)
-    return ImageCounts(ship_probability, truth_px, hit + spilled + false_px, hit)
+    parts = []
+    for column, (area, on_ship) in enumerate(zip(hit + spilled, hit, strict=True)):
+        parts += [(column, area, on_ship, 0.9)] if area else []
+        parts += [(column, false_px, 0, false_certainty)] if false_px else []
+    columns = np.array(parts, np.float64).reshape(-1, 4).T
+    return ImageCounts(
+        ship_probability,
+        truth_px,
+        PredictedShips(*(values.astype(np.int64) for values in columns[:3]), columns[3].astype(np.float32)),
+    )
 
 
-def test_counts_equal_those_of_comparing_at_each_threshold() -> None:
+def everywhere(table: EvalTable) -> npt.NDArray[np.bool_]:
+    return np.ones(len(table.truth_px), bool)
+
+
+def test_counts_equal_those_of_looking_at_each_threshold() -> None:
     rng = np.random.default_rng(0)
     probabilities = rng.random((40, 50)).astype(np.float32)
     probabilities[0, : len(MASK_THRESHOLDS)] = MASK_THRESHOLDS
     truth = (rng.random((40, 50)) < 0.3).astype(np.uint8)
     counts = count_pixels(0.7, probabilities, truth)
-    for index, threshold in enumerate(MASK_THRESHOLDS):
-        mask = probabilities >= threshold
-        assert counts.predicted_px[index] == mask.sum()
-        assert counts.hit_px[index] == (mask & (truth == 1)).sum()
     assert counts.truth_px == truth.sum()
+    for column, threshold in enumerate(MASK_THRESHOLDS):
+        labels = label(probabilities >= threshold, connectivity=2)
+        regions = regionprops(labels, probabilities)
+        of_column = [values[counts.ships.column == column] for values in counts.ships[1:]]
+        expected = [
+            (region.area, (truth[labels == region.label] == 1).sum(), region.mean_intensity)
+            for region in regions
+        ]
+        found = sorted(zip(*of_column, strict=True))
+        np.testing.assert_allclose(np.array(found), np.array(sorted(expected)), rtol=1e-5)
+
+
+def test_an_image_without_predicted_ships_counts_too() -> None:
+    dark = count_pixels(0.1, np.zeros((8, 9), np.float32), np.zeros((8, 9), np.uint8))
+    assert len(dark.ships.area_px) == 0
+    assert (EvalTable.of([dark]).dice(np.ones(1, bool)) == 1).all()
 
 
 def test_dice_of_images_by_hand() -> None:
-    ship = ImageCounts(0.9, 10, np.full(25, 8), np.full(25, 6))
-    quiet = ImageCounts(0.1, 0, np.zeros(25, np.int64), np.zeros(25, np.int64))
-    false_alarm = ImageCounts(0.1, 0, np.full(25, 5), np.zeros(25, np.int64))
+    ship = ImageCounts(0.9, 10, ships(8, hit=6))
+    quiet = ImageCounts(0.1, 0, ships())
+    false_alarm = ImageCounts(0.1, 0, ships(5, 3, certainty=0.6))
     table = EvalTable.of([ship, quiet, false_alarm])
-    everywhere = np.ones(3, bool)
-    np.testing.assert_allclose(table.dice(everywhere, 0)[:, 0], [12 / 18, 1, 0])
-    np.testing.assert_allclose(table.dice(everywhere, 6)[:, 0], [12 / 18, 1, 1])
-    np.testing.assert_allclose(table.dice(everywhere, 9)[:, 0], [0, 1, 1])
-    np.testing.assert_allclose(table.dice(table.passes(0.5), 0)[:, 0], [12 / 18, 1, 1])
+    assert table.pixels(everywhere(table), 0, 0)[0][:, 3].tolist() == [8, 0, 8]
+    assert table.pixels(everywhere(table), 0, 4)[0][:, 3].tolist() == [8, 0, 5]
+    for dropped, expected in (
+        ((0, 0), [12 / 18, 1, 0]),
+        ((0, 6), [12 / 18, 1, 1]),
+        ((0, 9), [0, 1, 1]),
+        ((0.7, 0), [12 / 18, 1, 1]),
+        ((0.95, 0), [0, 1, 1]),
+    ):
+        np.testing.assert_allclose(table.dice(everywhere(table), *dropped)[:, 0], expected)
+    np.testing.assert_allclose(table.dice(table.passes(0.5))[:, 0], [12 / 18, 1, 1])
+    assert table.spares_ships(everywhere(table), 0.7).all()
+    assert not table.spares_ships(everywhere(table), 0.95).any()
 
 
 def test_the_mask_threshold_lies_where_the_dice_is_best() -> None:
@@ -85,7 +140,23 @@ def test_at_most_two_percent_of_the_ships_are_silenced_however_much_it_would_gai
 
 def test_a_useless_minimal_area_stays_zero() -> None:
     images = [image(800, 0) for _ in range(10)] + [image(0, 0, ship_probability=0.1) for _ in range(10)]
-    assert tune(images, UNTUNED, cascade=False).min_ship_pixels == 0
+    chosen = tune(images, UNTUNED, cascade=False)
+    assert (chosen.ship_threshold, chosen.min_ship_pixels) == (0, 0)
+
+
+def test_a_ship_threshold_above_doubtful_ships_is_found_and_the_mask_threshold_stays() -> None:
+    images = [image(800, 90, best=0.4, false_certainty=0.62) for _ in range(10)]
+    images += [image(0, 300, false_certainty=0.62) for _ in range(10)]
+    chosen = tune(images, UNTUNED, cascade=False)
+    assert chosen.ship_threshold == pytest.approx(0.65)
+    assert chosen.mask_threshold == pytest.approx(0.4, abs=0.03)
+
+
+def test_a_ship_threshold_that_costs_a_found_ship_is_ruled_out() -> None:
+    doubtful = ImageCounts(0.9, 40, ships(40, hit=40, certainty=0.6))
+    images = [doubtful] + [image(800, 0) for _ in range(20)]
+    images += [image(0, 300, false_certainty=0.62) for _ in range(100)]
+    assert tune(images, UNTUNED, cascade=False).ship_threshold <= 0.6
 
 
 def test_a_minimal_area_above_the_false_blobs_is_found_without_the_cascade() -> None:
@@ -100,13 +171,14 @@ def test_small_ships_are_not_blanked_for_the_sake_of_many_empty_images() -> None
     chosen = tune(images, UNTUNED, cascade=False)
     assert chosen.min_ship_pixels <= 20
     column = int(np.abs(MASK_THRESHOLDS - chosen.mask_threshold).argmin())
-    assert (table.dice(np.ones(len(images), bool), chosen.min_ship_pixels)[:2, column] > 0).all()
+    assert (table.dice(everywhere(table), 0, chosen.min_ship_pixels)[:2, column] > 0).all()
 
 
 def test_the_minimal_area_never_exceeds_the_smallest_labelled_ship_even_if_it_was_missed() -> None:
     missed = image(25, 0, found=0.0)
     images = [missed] + [image(800, 0) for _ in range(30)] + [image(0, 35) for _ in range(100)]
-    assert choose_min_ship_pixels(EvalTable.of(images), np.ones(len(images), bool), 0.5) <= 25
+    table = EvalTable.of(images)
+    assert choose_min_ship_pixels(table, everywhere(table), 0.5, 0.0) <= 25
 
 
 def test_without_ships_everything_stays_untuned_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
@@ -120,7 +192,7 @@ def test_without_empties_only_the_mask_threshold_is_tuned(caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING):
         chosen = tune([image(1000, 0, best=0.3)] * 5, UNTUNED, cascade=True)
     assert chosen.mask_threshold == pytest.approx(0.3, abs=0.05)
-    assert (chosen.min_ship_pixels, chosen.classifier_threshold) == (7, 0.4)
+    assert chosen == replace(UNTUNED, mask_threshold=chosen.mask_threshold)
     assert "no eval image without ships" in caplog.text
 
 
@@ -132,6 +204,7 @@ def test_the_report_tells_the_dice_at_the_chosen_values_and_the_tables() -> None
     assert (told["images"], told["ships"], told["empty"]) == (4, 3, 1)
     assert told["dice"]["empty"] == 1.0
     assert np.shape(told["dice_by_area"]) == (len(MIN_SHIP_PIXELS), len(MASK_THRESHOLDS))
+    assert np.shape(told["dice_by_ship_threshold"]) == (len(SHIP_THRESHOLDS), len(MASK_THRESHOLDS))
     assert len(told["dice_by_classifier"]) == len(told["silenced_ships"]) == len(CLASSIFIER_THRESHOLDS)
     column = told["mask_thresholds"].index(chosen.mask_threshold)
     row = told["min_ship_pixels"].index(chosen.min_ship_pixels)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from brightness_networks import segmenter
 
-from components.ship_detector.tiling import ship_probabilities
+from components.ship_detector.tiling import highest_logit, ship_probabilities
 from components.ship_detector.views import from_view, to_view
 
 
@@ -148,3 +148,15 @@ def test_views_are_averaged() -> None:
     np.testing.assert_allclose(mean[:8, 8:-8], 0.25, atol=1e-4)
     np.testing.assert_allclose(mean[:8, :8], 0.5, atol=1e-4)
     np.testing.assert_allclose(mean[8:-8, 8:-8], 0.0, atol=1e-4)
+
+
+def test_the_highest_logit_is_that_of_all_tiles() -> None:
+    image = np.full((200, 330, 3), 40, np.uint8)
+    brightest = segmenter()
+    for row, column in [(0, 0), (199, 329), (100, 170), (64, 5)]:
+        image[row, column] = 220
+        found = highest_logit(brightest, tf.constant(image), tile_px=96, overlap_px=32, stride_px=32)
+        assert float(found) == pytest.approx(9.0, abs=1e-4)
+        image[row, column] = 40
+    found = highest_logit(brightest, tf.constant(image), tile_px=96, overlap_px=32, stride_px=32)
+    assert float(found) == pytest.approx(-9.0, abs=1e-4)

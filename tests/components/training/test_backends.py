@@ -18,7 +18,7 @@ from components.training.settings import ClassifierSettings, SegmenterSettings
 assert keras.backend.backend() == "jax"
 images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype("float32")
 masks = (images[..., :1] > 200).astype("float32")
-labels = np.array([[0.0], [1.0]], "float32")
+cells = np.zeros((2, 4, 4, 1), "float32")
 
 
 def step(network, loss, targets):
@@ -40,7 +40,7 @@ elif sys.argv[1] == "segmenters":
 else:
     for name in CLASSIFIERS:
         loss = keras.losses.BinaryCrossentropy(from_logits=True)
-        step(CLASSIFIERS[name](ClassifierSettings(architecture=name)), loss, labels)
+        step(CLASSIFIERS[name](ClassifierSettings(architecture=name)), loss, cells)
 print("stepped")
 """
 

@@ -166,11 +166,19 @@ def test_eval_windows_are_the_whole_image_or_show_a_ship(tmp_path: Path) -> None
         record("small.jpg", np.zeros((70, 80, 3), np.uint8), big[830:, :80], 1),
         record("empty.jpg", np.zeros((70, 80, 3), np.uint8), big[:70, :80], 0),
     ]
-    windows = eval_windows(write(tmp_path / "eval", records), SETTINGS)
+    patterns = write(tmp_path / "eval", records)
+    windows = eval_windows(patterns, ships=9, empties=0)
     assert [mask.shape for _, mask in windows] == [(768, 768), (70, 80)]
     assert all(mask.sum() == 150 and image.shape[:2] == mask.shape for image, mask in windows)
-    few = SETTINGS.model_copy(update={"eval_images": 1})
-    assert len(eval_windows([str(tmp_path / "eval" / "*")], few)) == 1
+    assert len(eval_windows(patterns, ships=1, empties=0)) == 1
+    assert [bool(mask.any()) for _, mask in eval_windows(patterns, ships=2, empties=2)] == [True, True, False]
+
+
+def test_eval_windows_of_a_kind_that_is_not_there_are_an_error(tmp_path: Path) -> None:
+    for kind, ships in (("with", [0, 0]), ("without", [1, 2])):
+        patterns = write_scenes(tmp_path / kind, ships)
+        with pytest.raises(TrainingError, match=f"eval split has no image {kind} ships"):
+            eval_windows(patterns, ships=2, empties=2)
 
 
 def test_shapes_are_known_to_the_graph(tmp_path: Path) -> None:

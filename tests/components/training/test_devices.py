@@ -15,7 +15,7 @@ from training_records import write_scenes
 from components.training import classifier, devices, segmenter
 from components.training.devices import training_devices
 from components.training.networks.registry import CLASSIFIERS, SEGMENTERS
-from components.training.settings import ScheduleSettings
+from components.training.settings import CELL_PX, ScheduleSettings
 
 SETTINGS = {
     "architecture": "plain",
@@ -27,7 +27,7 @@ SETTINGS = {
     "steps_per_epoch": 2,
     "warm_up_steps": 0,
 }
-CLASSIFIER = {"architecture": "plain", "input_px": 64, "batch_size": 4, "steps": 2, "steps_per_epoch": 2}
+CLASSIFIER = {"architecture": "plain", "crop_px": 64, "batch_size": 4, "steps": 2, "steps_per_epoch": 2}
 
 
 def _fn_args(folder: Path, run: str, settings: dict[str, object]) -> FnArgs:
@@ -54,7 +54,7 @@ def _small_networks(patch: pytest.MonkeyPatch) -> None:
         return keras.Sequential([keras.Input((None, None, 3)), scaled, hidden, logits])
 
     def classifies(_: object) -> keras.Model:
-        return keras.Sequential([segments(_), keras.layers.GlobalAveragePooling2D(dtype="float32")])
+        return keras.Sequential([segments(_), keras.layers.MaxPooling2D(CELL_PX, dtype="float32")])
 
     patch.setitem(SEGMENTERS, "plain", segments)
     patch.setitem(CLASSIFIERS, "plain", classifies)

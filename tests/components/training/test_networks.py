@@ -18,7 +18,7 @@ from components.training.networks.efficientnet_lite import efficientnet_lite
 from components.training.networks.encoders import ENCODERS, build_encoder, set_encoder_training
 from components.training.networks.registry import CLASSIFIERS, SEGMENTERS
 from components.training.networks.unet import plain_unet
-from components.training.settings import ClassifierSettings, SegmenterSettings
+from components.training.settings import CELL_PX, ClassifierSettings, SegmenterSettings
 
 # Networks that train a step.
 pytestmark = pytest.mark.slow
@@ -58,10 +58,10 @@ def _images(height: int, width: int) -> np.ndarray:
 def test_network_builds_trains_and_comes_back_from_its_file(name: str, tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
     network = NETWORKS[name]()
-    pixelwise = name.startswith("segmenter")
+    cell_px = 1 if name.startswith("segmenter") else CELL_PX
 
     images = _images(64, 64)
-    targets = np.zeros((2, 64, 64, 1) if pixelwise else (2, 1), np.float32)
+    targets = np.zeros((2, 64 // cell_px, 64 // cell_px, 1), np.float32)
     before = [np.array(weight) for weight in network.trainable_weights]
     # Eager: tracing a graph for one step would take most of the time.
     network.compile("adam", bce, run_eagerly=True)
@@ -75,7 +75,7 @@ def test_network_builds_trains_and_comes_back_from_its_file(name: str, tmp_path:
     for height, width in ((64, 64), (96, 160)):
         images = _images(height, width)
         logits = np.asarray(network(images))
-        assert logits.shape == ((2, height, width, 1) if pixelwise else (2, 1))
+        assert logits.shape == (2, height // cell_px, width // cell_px, 1)
         assert logits.dtype == np.float32
         np.testing.assert_array_equal(np.asarray(reloaded(images)), logits)
         # Bytes may be handed over as they are.

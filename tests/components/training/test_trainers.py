@@ -13,8 +13,10 @@ from training_records import scene, write_scenes
 
 from components.errors import SettingsError, TrainingError
 from components.training import classifier, segmenter
+from components.training.devices import predict_image
 from components.training.losses import LOSSES
 from components.training.networks.registry import CLASSIFIERS, SEGMENTERS
+from components.training.settings import CELL_PX
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +31,7 @@ SEGMENTER = {
 }
 CLASSIFIER = {
     "architecture": "plain",
-    "input_px": 64,
+    "crop_px": 64,
     "steps": 40,
     "steps_per_epoch": 20,
     "learning_rate": 0.003,
@@ -44,7 +46,7 @@ def one_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
         return keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(1, 3, padding="same")])
 
     def classifies(_: object) -> keras.Model:
-        return keras.Sequential([segments(_), keras.layers.GlobalAveragePooling2D()])
+        return keras.Sequential([segments(_), keras.layers.MaxPooling2D(CELL_PX)])
 
     monkeypatch.setitem(SEGMENTERS, "plain", segments)
     monkeypatch.setitem(CLASSIFIERS, "plain", classifies)
@@ -84,7 +86,7 @@ def test_segmenter_learns_an_easy_sea(tmp_path: Path) -> None:
     # The file holds the weights of the best epoch, and any image size will do.
     network = keras.models.load_model(Path(fn_args.serving_model_dir) / "model.keras", compile=False)
     image, mask = scene(np.random.default_rng(2), ships=2, edge_px=128)
-    logits = segmenter.segment(network, image, stride_px=16)
+    logits = predict_image(network, image, stride_px=16)[..., 0]
     assert logits[mask > 0].mean() > logits[mask == 0].mean()
 
 
