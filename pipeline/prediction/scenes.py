@@ -22,7 +22,7 @@ from components.parallel import in_order
 from pipeline.prediction.journal import Picture, Ship
 from pipeline.serving.detectors import Detector, Found
 
-# Near the edge of the tiles of the challenge: the classifier sees a ship in the size that it was trained on.
+# Near the edge of the tiles of the challenge: the classifier judges as much ground at once as in evaluation.
 TILE_PX = 1024
 HALO_PX = 128
 # A network with strides sees the same ship alike only when shifted by whole strides.
