@@ -5,7 +5,7 @@ The launcher downloads inputs and uploads outputs, but hands the URI to the task
 """
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 _FOLDERS = {"gs://": "gcs", "s3://": "s3", "minio://": "minio"}
 
@@ -35,6 +35,14 @@ class Staging:
         for scheme, folder in _FOLDERS.items():
             text = text.replace(f"{self.root / folder}/", scheme)
         return text
+
+
+def is_staged(path: str) -> bool:
+    """Whether the launcher stages artifacts below a folder of the container, other than by its own mount."""
+    return any(
+        PurePosixPath(path).is_relative_to(f"/{folder}/") and path.strip("/") != folder
+        for folder in _FOLDERS.values()
+    )
 
 
 def make_folder(path: str) -> None:
