@@ -38,11 +38,9 @@ class Staging:
 
 
 def is_staged(path: str) -> bool:
-    """Whether the launcher stages artifacts below a folder of the container, other than by its own mount."""
-    return any(
-        PurePosixPath(path).is_relative_to(f"/{folder}/") and path.strip("/") != folder
-        for folder in _FOLDERS.values()
-    )
+    """Whether the launcher stages artifacts there: below its own mounts, which cannot be mounted anew."""
+    above = PurePosixPath(path).parents
+    return any(PurePosixPath("/", folder) in above for folder in _FOLDERS.values())
 
 
 def make_folder(path: str) -> None:

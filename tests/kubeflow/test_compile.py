@@ -183,7 +183,7 @@ def test_every_task_is_told_the_runner(beam, cluster):
             "kubeflow.pipeline_root=s3://bucket/ships",
             ["s3://bucket/ships", "gs://", "kubeflow.volumes"],
         ),
-        (FLINK, "kubeflow.pipeline_root=", ["pipeline_root = ''", "/minio/mlpipeline"]),
+        (FLINK, "kubeflow.pipeline_root=''", ["pipeline_root = ''", "/minio/mlpipeline"]),
         (DATAFLOW, f"kubeflow.volumes={STAGED_VOLUMES}", ["dataflow", "pipeline_root = ''", "gs://"]),
     ],
 )

@@ -7,6 +7,7 @@ from apache_beam.options.pipeline_options import (
     PipelineOptions,
     PortableOptions,
     StandardOptions,
+    TestOptions,
     WorkerOptions,
 )
 from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
@@ -31,7 +32,8 @@ DATAFLOW = {
 
 
 def _settings(changes):
-    return load_settings("default", [f"beam.{name}={value}" for name, value in changes.items()]).beam
+    given = [f"beam.{name}={value}" for name, value in changes.items() if value != ""]
+    return load_settings("default", given).beam
 
 
 def _parsed(changes):
@@ -40,6 +42,8 @@ def _parsed(changes):
     everything = options.get_all_options(retain_unknown_options=True)
     assert set(everything) == set(options.get_all_options())
     runner = create_runner(options.view_as(StandardOptions).runner)
+    # Else Dataflow's are asked for over the network.
+    options.view_as(TestOptions).dry_run = True
     assert PipelineOptionsValidator(options, runner).validate() == []
     return options
 
