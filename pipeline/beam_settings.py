@@ -19,9 +19,12 @@ _READ_BY = {
     "region": ("dataflow",),
     "temp_location": ("dataflow",),
 }
-# TFX packs itself into an archive for the workers, for seconds a stage, unless an image is named. An external
-# worker has all packages or cannot work, and nothing reads the name of its image.
-_NO_ARCHIVE = "--sdk_container_image=external"
+# Spares seconds a stage: TFX packs itself unless an image is named, and Beam lists all packages, both for the
+# start program of a container. Workers of a pool have none, and nothing reads the image's name.
+_NO_ARTIFACTS = (
+    "--sdk_container_image=external",
+    "--experiments=disable_logging_submission_environment",
+)
 
 
 class BeamSettings(BaseModel):
@@ -126,7 +129,7 @@ class BeamSettings(BaseModel):
             options += [
                 "--environment_type=EXTERNAL",
                 f"--environment_config={self.worker_pool}",
-                _NO_ARCHIVE,
+                *_NO_ARTIFACTS,
             ]
         else:
             options.append(f"--sdk_container_image={self.worker_image}")

@@ -14,7 +14,6 @@ from apache_beam.options.pipeline_options_validator import PipelineOptionsValida
 from apache_beam.runners import create_runner
 from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 from apache_beam.runners.portability.flink_runner import FlinkRunner
-from apache_beam.transforms.environments import DockerEnvironment, Environment
 from tfx.utils.dependency_utils import make_beam_dependency_flags
 
 from components.errors import SettingsError
@@ -67,9 +66,8 @@ def test_a_worker_pool_is_an_external_environment(settings):
 def test_an_image_is_a_docker_environment(settings):
     options = _parsed({**settings, "worker_pool": "", "worker_image": "registry.example/ships-beam:v1"})
     portable = options.view_as(PortableOptions)
-    environment = Environment.from_options(portable)
-    assert isinstance(environment, DockerEnvironment)
-    assert environment.container_image == "registry.example/ships-beam:v1"
+    assert portable.environment_type == "DOCKER"
+    assert portable.environment_config == "registry.example/ships-beam:v1"
 
 
 def test_flink_is_told_its_master_and_how_many_tasks():
