@@ -55,6 +55,11 @@ class Meter:
         self._lock = threading.Lock()
         self._last_told = float("-inf")
 
+    @property
+    def done(self) -> int:
+        """Units finished so far."""
+        return self._done
+
     def advance(self, count: int = 1, **figures: float) -> None:
         """Add `count` finished units and remember the newest figures."""
         with self._lock:
@@ -91,19 +96,25 @@ class Meter:
 
 
 # Workers in this process find the meter of a running stage here, since Beam copies a step with all it holds.
-# In other processes there is none, and nothing is shown.
+# Those in other processes find none.
 _running: dict[str, Meter] = {}
 
 
 @contextmanager
 def running(stage: str, total: int | None, unit: str) -> Iterator[None]:
-    """Counts what `advance` is told of a stage while its Beam pipeline runs."""
+    """Counts what `advance` is told of a stage while its Beam pipeline runs.
+
+    Of workers in other processes nothing is heard before the end; that the pipeline ended well then tells
+    that all units are done.
+    """
     with Meter(stage, total, unit) as meter:
         _running[stage] = meter
         try:
             yield
         finally:
             del _running[stage]
+        if total and not meter.done:
+            meter.advance(total)
 
 
 def advance(stage: str, count: int = 1) -> None:

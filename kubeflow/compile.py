@@ -15,6 +15,7 @@ from tfx.dsl.components.base import base_component
 from tfx.types import channel
 from tfx.utils import name_utils
 
+from components.errors import SettingsError
 from components.evaluation.settings import EvaluationSettings
 from kubeflow.names import (
     COMPILED_SETTINGS,
@@ -27,6 +28,7 @@ from kubeflow.names import (
     task_name,
 )
 from kubeflow.platform_spec import kubernetes_config, resources
+from kubeflow.staging import is_staged
 from pipeline.dag import DataSource, create_pipeline
 from pipeline.names import PIPELINE_NAME
 from pipeline.settings import Settings
@@ -55,13 +57,36 @@ def compile_pipeline(settings: Settings) -> tuple[Message, Message]:
     All parameters of a run go to the task "plan" alone, which calls `create_pipeline` with them and hands
     each stage its execution properties (see `kubeflow.plan`). So KFP's cache, which compares parameters and
     input artifacts, sees exactly what TFX's would.
+
+    Raises:
+        SettingsError: Beam's workers would not see the artifacts.
     """
+    _check_workers_see_artifacts(settings)
     stages = list(_stages(settings))
     builder = _Builder(settings)
     builder.add_plan([task_name(stage.id) for stage in stages])
     for stage in stages:
         builder.add_stage(stage)
     return builder.specs()
+
+
+def _check_workers_see_artifacts(settings: Settings) -> None:
+    """The launcher stages artifacts in the pod of the task, and Beam's workers are in pods of their own."""
+    runner, root = settings.beam.runner, settings.kubeflow.pipeline_root
+    if runner == "local" or root.startswith("gs://"):
+        return
+    shared = any(is_staged(volume.path) for volume in settings.kubeflow.volumes)
+    if runner == "dataflow" or not shared:
+        raise SettingsError(
+            f"beam.runner = {runner}: its workers would not see the artifacts in kubeflow.pipeline_root = "
+            f"{root!r}, which are staged in each task's pod; expected gs://bucket/folder"
+            + (
+                ""
+                if runner == "dataflow"
+                else ", or one of kubeflow.volumes at the bucket's folder of the staging, such as "
+                "/minio/mlpipeline, that is mounted by the workers too"
+            )
+        )
 
 
 def _stages(settings: Settings) -> Iterator[base_component.BaseComponent]:
@@ -74,7 +99,7 @@ def _stages(settings: Settings) -> Iterator[base_component.BaseComponent]:
         root="",
         model_store="",
         schema_file="",
-        beam_pipeline_args=list(settings.beam.args),
+        beam_pipeline_args=settings.beam.options(),
     )
     yield from dag.components
 
@@ -175,7 +200,10 @@ class _Builder:
             "container": {
                 "image": f"{settings.image}:{settings.tag}",
                 "command": list(_ENTRYPOINT),
-                "args": ["--task", name, *arguments, "--executor-input", "{{$}}", *self._settings.beam.args],
+                "args": [
+                    *("--task", name, *arguments, "--executor-input", "{{$}}"),
+                    *self._settings.beam.options(),
+                ],
                 "env": [{"name": key, "value": value} for key, value in sorted(settings.env.items())],
                 "resources": resources(settings, trainer),
             }

@@ -20,6 +20,9 @@ from kubeflow.staging import Staging, make_folder
 _EXIT_FAILED, _EXIT_BAD_INPUT = 1, 2
 # The launcher stages at the root of the container; tasks that are run outside of one need another place.
 _STAGING_ROOT = "SHIPS_STAGING_ROOT"
+# Workers in other pods do not see what is staged in this one, but Beam and TensorFlow both open this scheme
+# (s3:// only Beam). What they write there, the launcher need not upload: the staged folder is not there.
+_OPENED_BY_WORKERS = "gs://"
 
 Message = dict[str, Any]
 
@@ -81,13 +84,18 @@ def _run_stage(
     task: Message, executor: str, types: dict[str, str], beam_args: list[str], staging: Staging
 ) -> None:
     """Run a TFX executor on staged artifacts, by TFX's own container entrypoint."""
+    from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor  # noqa: PLC0415
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor  # noqa: PLC0415
+    from tfx.utils.import_utils import import_class_by_path  # noqa: PLC0415
 
-    from pipeline.beam import beam_in_this_process  # noqa: PLC0415
+    from pipeline.beam import beam_in_this_process, names_runner  # noqa: PLC0415
 
+    elsewhere = names_runner(beam_args) and issubclass(import_class_by_path(executor), BaseBeamExecutor)
     for name, artifact in _artifacts(task):
         # A schema title that TFX does not know is taken for the path of a class.
         artifact["type"] = {"schemaTitle": types[name]}
+        if elsewhere and artifact["uri"].startswith(_OPENED_BY_WORKERS):
+            continue
         artifact["uri"] = staging.path(artifact["uri"])
         make_folder(artifact["uri"])
     properties = json.loads(task["inputs"]["parameterValues"][PROPERTIES])

@@ -5,7 +5,7 @@ The launcher downloads inputs and uploads outputs, but hands the URI to the task
 """
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 _FOLDERS = {"gs://": "gcs", "s3://": "s3", "minio://": "minio"}
 
@@ -35,6 +35,12 @@ class Staging:
         for scheme, folder in _FOLDERS.items():
             text = text.replace(f"{self.root / folder}/", scheme)
         return text
+
+
+def is_staged(path: str) -> bool:
+    """Whether the launcher stages artifacts there: below its own mounts, which cannot be mounted anew."""
+    above = PurePosixPath(path).parents
+    return any(PurePosixPath("/", folder) in above for folder in _FOLDERS.values())
 
 
 def make_folder(path: str) -> None:

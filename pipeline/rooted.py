@@ -64,7 +64,7 @@ def rooted_pipeline(
         runs_root=runs_root,
         until=until,
         metadata_connection_config=metadata_connection_config,
-        beam_pipeline_args=list(settings.beam.args),
+        beam_pipeline_args=settings.beam.options(),
     )
 
 

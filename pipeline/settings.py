@@ -26,19 +26,10 @@ from components.ship_example_gen.settings import IngestionSettings
 from components.ship_sampler.settings import SamplingSettings
 from components.training.settings import ClassifierSettings, SegmenterSettings
 from components.transform.settings import ContrastSettings
+from pipeline.beam_settings import BeamSettings
 from pipeline.kubeflow_settings import KubeflowSettings
 
 PROFILES = Path(__file__).parent / "profiles"
-
-
-class BeamSettings(BaseModel):
-    """Where the data stages run."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    args: tuple[str, ...] = Field(
-        (), description="Beam options such as [--runner=FlinkRunner, ...]; empty: in this process."
-    )
 
 
 class Settings(BaseModel):
@@ -66,7 +57,7 @@ class Settings(BaseModel):
     infra_validation: InfraValidationSettings = Field(
         InfraValidationSettings(), description="The candidate in a server of its own, before it is pushed."
     )
-    beam: BeamSettings = Field(BeamSettings(), description="Where the data stages run.")
+    beam: BeamSettings = Field(BeamSettings(), description="Where the Beam stages run.")
     kubeflow: KubeflowSettings = Field(
         KubeflowSettings(),
         description="What `ships compile` writes for a cluster; read by no other.",

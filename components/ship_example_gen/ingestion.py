@@ -196,7 +196,8 @@ def count_issues(path: str) -> Counter[str]:
 def counted(result: PipelineResult) -> tuple[dict[str, int], int]:
     """Examples per split, and how many of them could not be decoded, as the workers counted them."""
     counters = result.metrics().query(MetricsFilter().with_namespace(STAGE))[MetricResults.COUNTERS]
-    counts = {counter.key.metric.name: counter.committed for counter in counters}
+    # Not `committed`, which Flink's job server leaves empty.
+    counts = {counter.key.metric.name: counter.result for counter in counters}
     return {split: counts.get(split, 0) for split in SPLITS}, counts.get(_UNDECODABLE, 0)
 
 

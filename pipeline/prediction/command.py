@@ -99,7 +99,12 @@ def predict(
             broken = _predict_all(detector, left, journal, min_pixels)
         else:
             broken = _predict_by_beam(
-                left, journal, beam, Asked(models, server, name, detector.version, min_pixels), part
+                left,
+                journal,
+                beam,
+                # Workers have another working directory.
+                Asked(models and models.absolute(), server, name, detector.version, min_pixels),
+                part,
             )
         _write_broken(output, broken)
         scratch = output.with_name(f"{output.name}.new")

@@ -147,6 +147,53 @@ def test_beam_options_follow_the_arguments_of_every_task():
         assert executor["container"]["args"][-3:] == ["--executor-input", "{{$}}", "--direct_num_workers=2"]
 
 
+FLINK = ["beam.runner=flink", "beam.flink_master=flink-rest:8081", "beam.worker_pool=localhost:50000"]
+DATAFLOW = [
+    "beam.runner=dataflow",
+    "beam.project=sea",
+    "beam.region=europe-west4",
+    "beam.temp_location=gs://bucket/temp",
+    "beam.worker_image=registry.example/ships-beam:v1",
+]
+STAGED_VOLUMES = "[{claim: ships, path: /mnt/ships}, {claim: staged, path: /minio/mlpipeline}]"
+
+
+@pytest.mark.parametrize(
+    ("beam", "cluster"),
+    [
+        (FLINK, f"kubeflow.volumes={STAGED_VOLUMES}"),
+        (FLINK, "kubeflow.pipeline_root=gs://bucket/ships"),
+        (DATAFLOW, "kubeflow.pipeline_root=gs://bucket/ships"),
+    ],
+)
+def test_every_task_is_told_the_runner(beam, cluster):
+    settings = load_settings("kubeflow", [*beam, cluster])
+    spec, platform = compile_pipeline(settings)
+    assert problems(spec, platform) == []
+    options = settings.beam.options()
+    for executor in spec["deploymentSpec"]["executors"].values():
+        assert executor["container"]["args"][-len(options) :] == options
+
+
+@pytest.mark.parametrize(
+    ("beam", "cluster", "parts"),
+    [
+        (
+            FLINK,
+            "kubeflow.pipeline_root=s3://bucket/ships",
+            ["s3://bucket/ships", "gs://", "kubeflow.volumes"],
+        ),
+        (FLINK, "kubeflow.pipeline_root=''", ["pipeline_root = ''", "/minio/mlpipeline"]),
+        (DATAFLOW, f"kubeflow.volumes={STAGED_VOLUMES}", ["dataflow", "pipeline_root = ''", "gs://"]),
+    ],
+)
+def test_workers_that_would_not_see_the_artifacts_are_refused(beam, cluster, parts):
+    with pytest.raises(SettingsError) as error:
+        compile_pipeline(load_settings("kubeflow", [*beam, cluster]))
+    for part in parts:
+        assert part in str(error.value)
+
+
 def test_without_gpus_the_trainers_ask_for_none():
     spec, _ = compile_pipeline(load_settings("kubeflow", ["kubeflow.gpu_count=0"]))
     executors = spec["deploymentSpec"]["executors"]

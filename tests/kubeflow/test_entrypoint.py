@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tfx.dsl.components.base import base_executor
+from tfx.dsl.components.base import base_beam_executor, base_executor
 from tfx.types import artifact_utils
 
 from components.errors import InputError, TrainingError
@@ -30,6 +30,14 @@ class CopyExecutor(base_executor.BaseExecutor):
         examples.set_int_custom_property("image_count", 7)
 
 
+class BeamExecutor(base_beam_executor.BaseBeamExecutor):
+    """Leaves where it was sent in a property."""
+
+    def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
+        (report,), (examples,) = input_dict["report"], output_dict["examples"]
+        examples.set_string_custom_property("seen", f"{report.uri} {examples.uri}")
+
+
 class FailingExecutor(base_executor.BaseExecutor):
     """Raises what its property names."""
 
@@ -46,14 +54,14 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setenv("SHIPS_STAGING_ROOT", str(tmp_path))
     output_file = tmp_path / "out" / "executor_output.json"
 
-    def task(executor, properties):
+    def task(executor, properties, *options, root="minio://mlpipeline/v2"):
         report = {
             "name": "41",
-            "uri": "minio://mlpipeline/v2/report",
+            "uri": f"{root}/report",
             "type": {"instanceSchema": ""},
             "metadata": {"count": 3.0},
         }
-        examples = {"uri": "minio://mlpipeline/v2/examples", "type": {"schemaTitle": "system.Dataset"}}
+        examples = {"uri": f"{root}/examples", "type": {"schemaTitle": "system.Dataset"}}
         executor_input = {
             "inputs": {
                 "parameterValues": {"properties": json.dumps(properties)},
@@ -70,6 +78,7 @@ def run(tmp_path, monkeypatch):
                 *("--executor", f"{executor.__module__}.{executor.__name__}"),
                 *("--artifacts", json.dumps(TYPES)),
                 *("--executor-input", json.dumps(executor_input)),
+                *options,
             ]
         )
         return code, json.loads(output_file.read_text()) if output_file.exists() else None
@@ -91,6 +100,28 @@ def test_an_executor_sees_typed_local_artifacts_and_the_launcher_gets_uris_back(
     assert examples["uri"] == "minio://mlpipeline/v2/examples"
     assert examples["metadata"]["split_names"] == '["train"]'
     assert examples["metadata"]["image_count"] == 7
+
+
+@pytest.mark.parametrize(
+    ("scheme", "options", "opened"),
+    [
+        ("gs://", ["--runner=FlinkRunner", "--sdk_container_image=a"], True),
+        ("gs://", [], False),
+        ("s3://", ["--runner=FlinkRunner", "--sdk_container_image=a"], False),
+    ],
+)
+def test_workers_elsewhere_are_sent_to_the_store_itself_where_they_can_open_it(
+    run, tmp_path, scheme, options, opened
+):
+    code, output = run(BeamExecutor, {}, *options, root=f"{scheme}bucket/v2")
+    assert code == 0
+    (examples,) = output["artifacts"]["examples"]["artifacts"]
+    assert examples["uri"] == f"{scheme}bucket/v2/examples"
+    staged = tmp_path / {"gs://": "gcs", "s3://": "s3"}[scheme] / "bucket" / "v2"
+    place = f"{scheme}bucket/v2" if opened else staged
+    assert examples["metadata"]["seen"] == f"{place}/report {place}/examples"
+    # The launcher uploads what it finds there.
+    assert staged.exists() != opened
 
 
 @pytest.mark.parametrize("marker", [True, False])

@@ -27,8 +27,8 @@ def pinned(lock: str) -> set[tuple[str, str, str, str]]:
 def image(tmp_path_factory):
     """Gives the folder with what the image has of the repository, copied as the Dockerfile says."""
     folder = tmp_path_factory.mktemp("image")
-    final = DOCKERFILE.read_text(encoding="utf-8").rpartition("\nFROM ")[2]
-    copied = re.findall(r"^COPY (\w+) (\w+)$", final, re.MULTILINE)
+    tasks = DOCKERFILE.read_text(encoding="utf-8").partition("AS tasks\n")[2].partition("\nFROM ")[0]
+    copied = re.findall(r"^COPY (\w+) (\w+)$", tasks, re.MULTILINE)
     assert copied
     for source, target in copied:
         shutil.copytree(ROOT / source, folder / target, ignore=shutil.ignore_patterns("__pycache__"))
@@ -57,7 +57,18 @@ def test_it_runs_as_a_numbered_user_on_pinned_bases():
         "${PYTHON}",
         "packages-cpu",
         "packages-${ACCELERATOR}",
+        "${BEAM}",
+        "tasks",
     }
+    assert text.rpartition("\nFROM ")[2].strip() == "tasks"
+
+
+def test_beams_workers_are_started_by_the_release_that_is_installed():
+    text = DOCKERFILE.read_text(encoding="utf-8")
+    (release,) = re.findall(r"^ARG BEAM=apache/beam_python3\.12_sdk:(\S+)$", text, re.MULTILINE)
+    versions = {version for name, version, *_ in pinned("requirements.lock.txt") if name == "apache-beam"}
+    # The other is that of Python 3.11.
+    assert release == max(versions, key=lambda version: [int(part) for part in version.split(".")])
 
 
 def test_the_entrypoint_answers_from_the_files_that_are_copied(image):

@@ -95,6 +95,13 @@ def _unknown_profile(data):
     return {"--profile": "nothing"}
 
 
+def _root_on_this_machine_for_dataflow(data):
+    profile = data / "dataflow.yaml"
+    options = "{runner: dataflow, project: p, region: r, temp_location: 'gs://t', worker_image: i}"
+    profile.write_text(f"beam: {options}\n", encoding="utf-8")
+    return {"--profile": profile}
+
+
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
@@ -106,6 +113,7 @@ def _unknown_profile(data):
         (_no_labels, "nothing.csv"),
         (_unknown_setting, "segmenter.loss"),
         (_unknown_profile, "default"),
+        (_root_on_this_machine_for_dataflow, "kubeflow.pipeline_root=gs://"),
     ],
 )
 def test_what_cannot_be_used_ends_at_once_with_code_2(data, fault, told):
