@@ -45,5 +45,6 @@ def recolour(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     amounts = tf.random.stateless_uniform([count, 1, 1, 5], seed, -1.0, 1.0)
     gains = (1 + _CHANNEL_SPREAD * amounts[..., 2:]) * (1 + _CONTRAST_SPREAD * amounts[..., 1:2])
     means = tf.reduce_mean(images, [1, 2], keepdims=True)
-    recoloured = (images - means) * gains + means + _BRIGHTNESS_SHIFT * amounts[..., :1]
-    return tf.clip_by_value(recoloured, 0.0, 255.0)
+    # Per channel first: each pass over all pixels costs milliseconds.
+    offsets = means * (1 - gains) + _BRIGHTNESS_SHIFT * amounts[..., :1]
+    return tf.clip_by_value(images * gains + offsets, 0.0, 255.0)

@@ -62,7 +62,7 @@ def training_images(patterns: Sequence[str], settings: ClassifierSettings) -> tf
             images = recolour(images, tf.stack([tf.constant(settings.seed, tf.int64), -1 - index]))
         return images, batch[1]
 
-    return batches.enumerate().map(finish).prefetch(2)
+    return batches.enumerate().map(finish, tf.data.AUTOTUNE).prefetch(2)
 
 
 def eval_images(patterns: Sequence[str], settings: ClassifierSettings) -> LabelledImages:
@@ -92,7 +92,7 @@ def _image_stream(census: Census, ships: bool, settings: ClassifierSettings) -> 
     image_ids = census.ships if ships else census.empties
     # Half of the memory for each kind.
     cached = len(image_ids) * settings.input_px**2 * _CHANNELS / 1e6 <= settings.cache_mb / 2
-    records = read_records(census.files, ships)
+    records = census.records(ships)
     if not cached:
         records = records.shuffle(_RECORD_SHUFFLE, settings.seed).repeat()
     images = records.map(
