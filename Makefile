@@ -55,6 +55,7 @@ bench: $(READY) ## Measure codec, ingestion, serving and training beside floors 
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.rle -o build/bench/rle.json
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.ingestion -o build/bench/ingestion.json $(ARGS)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.serving -o build/bench/serving.json
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.input_pipeline -o build/bench/input_pipeline.json
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.training_step -o build/bench/training_step.json \
 		$(if $(TORCH_PYTHON),--torch-python $(TORCH_PYTHON))
 

@@ -61,7 +61,7 @@ def _refuse_cuda(python: Path) -> None:
 
 
 def _pip(python: Path, *arguments: str) -> str:
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
     except subprocess.CalledProcessError as error:

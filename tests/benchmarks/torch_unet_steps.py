@@ -97,19 +97,17 @@ def main() -> None:
     torch.set_num_threads(arguments.cores)
     torch.manual_seed(0)
     layout = torch.channels_last if arguments.layout == "channels_last" else torch.contiguous_format
-    batches = [
-        tuple(
-            torch.from_numpy(part).float().permute(0, 3, 1, 2).contiguous(memory_format=layout)
-            for part in batch
-        )
-        for batch in zip(
-            *(np.load(arguments.folder / f"{part}.npy") for part in ("images", "masks")), strict=True
-        )
-    ]
+    images, masks = (
+        [
+            torch.from_numpy(batch).float().permute(0, 3, 1, 2).contiguous(memory_format=layout)
+            for batch in np.load(arguments.folder / f"{part}.npy")
+        ]
+        for part in ("images", "masks")
+    )
     network = TwinUNet().to(memory_format=layout)
     with np.load(arguments.folder / "weights.npz") as weights:
         network.take_weights([weights[name] for name in weights.files])
-    _tell_likeness(network, *batches[0], arguments.folder / f"{arguments.layout}.npy")
+    _tell_likeness(network, images[0], masks[0], arguments.folder / f"{arguments.layout}.npy")
     optimizer = torch.optim.Adam(network.parameters(), _RATE, eps=_EPSILON, fused=True)
     network.train()
     step = 0
@@ -117,9 +115,9 @@ def main() -> None:
         sys.stdin.readline()
         started, cpu_started = time.perf_counter(), time.process_time()
         for _ in range(arguments.steps):
-            images, masks = batches[step % len(batches)]
+            batch = step % len(images)
             optimizer.zero_grad(set_to_none=True)
-            loss = dice_bce(masks, network(images))
+            loss = dice_bce(masks[batch], network(images[batch]))
             loss.backward()
             optimizer.step()
             # Ours looks at each loss too, to stop when it is no number.

@@ -172,7 +172,7 @@ def _likeness(ours: Stepper, other: Stepper) -> float:
 def _stepper(name: str, logits: Path, command: Sequence[str]) -> Iterator[Stepper]:
     """Start a process; end it at the end if it has not ended by itself."""
     # A GPU that only one of them could use would say nothing about the other.
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
