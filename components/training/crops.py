@@ -35,6 +35,8 @@ _TURN_SEED = 1 << 40
 # Larger eval images are judged on a window of this size; it is a multiple of every network's stride.
 _EVAL_WINDOW_PX = 768
 
+# Image, mask and anchors.
+_Loaded = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 EvalWindow = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 
 
@@ -69,7 +71,7 @@ def training_crops(patterns: Sequence[str], settings: SegmenterSettings) -> tf.d
         crops = tf.data.Dataset.sample_from_datasets(streams, weights, seed=settings.seed)
     batches = crops.batch(settings.batch_size, drop_remainder=True).enumerate()
     # In parallel: milliseconds a crop, one batch after the other, would hold up a GPU.
-    return batches.map(lambda index, batch: _finish(*batch, index, settings), tf.data.AUTOTUNE).prefetch(2)
+    return batches.map(lambda index, batch: _finish(batch, index, settings), tf.data.AUTOTUNE).prefetch(2)
 
 
 def _crop_stream(census: Census, ships: bool, settings: SegmenterSettings) -> tf.data.Dataset:
@@ -80,7 +82,7 @@ def _crop_stream(census: Census, ships: bool, settings: SegmenterSettings) -> tf
     share = 1 - settings.empty_image_fraction if ships else settings.empty_image_fraction
     records = census.records(ships)
 
-    def load(record: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def load(record: dict[str, tf.Tensor]) -> _Loaded:
         return _load(record, settings.crop_px)
 
     if megabytes <= settings.cache_mb * share:
@@ -91,18 +93,18 @@ def _crop_stream(census: Census, ships: bool, settings: SegmenterSettings) -> tf
         images = records.shuffle(_RECORD_SHUFFLE, settings.seed).repeat().map(load, tf.data.AUTOTUNE)
         crops_each = CROPS_PER_DECODING
 
-    def cut(index: tf.Tensor, image: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, tf.Tensor]:
+    def cut(index: tf.Tensor, loaded: _Loaded) -> tuple[tf.Tensor, tf.Tensor]:
         seeds = [
             tf.stack([settings.seed + int(ships), index * crops_each + turn_]) for turn_ in range(crops_each)
         ]
-        pairs = [_random_crop(*image, seed, settings) for seed in seeds]
+        pairs = [_random_crop(loaded, seed, settings) for seed in seeds]
         return tf.stack([crop for crop, _ in pairs]), tf.stack([mask for _, mask in pairs])
 
     crops = images.enumerate().map(cut, tf.data.AUTOTUNE).unbatch()
     return crops if crops_each == 1 else crops.shuffle(_CROP_SHUFFLE, settings.seed)
 
 
-def _load(record: dict[str, tf.Tensor], least_px: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _load(record: dict[str, tf.Tensor], least_px: int) -> _Loaded:
     """Decode a record to uint8 [H, W, 3] and [H, W, 1], at least `least_px` an edge, and [64, 2] anchors."""
     image, mask = decode_rgb(record[IMAGE_ENCODED]), decode_mask(record[MASK_PNG])
     tf.debugging.assert_equal(tf.shape(image)[:2], tf.shape(mask)[:2], "image and mask differ in size")
@@ -117,9 +119,10 @@ def _load(record: dict[str, tf.Tensor], least_px: int) -> tuple[tf.Tensor, tf.Te
 
 
 def _random_crop(
-    image: tf.Tensor, mask: tf.Tensor, anchors: tf.Tensor, seed: tf.Tensor, settings: SegmenterSettings
+    loaded: _Loaded, seed: tf.Tensor, settings: SegmenterSettings
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Cut uint8 [C, C, 3] out of the image and [C, C, 1] out of the mask, at the same place."""
+    image, mask, anchors = loaded
     crop_px = settings.crop_px
     chances = tf.random.stateless_uniform([6], seed)
     edges = tf.shape(image)[:2]
@@ -156,11 +159,11 @@ def _resize(layer: tf.Tensor, edge_px: int) -> tf.Tensor:
 
 
 def _finish(
-    images: tf.Tensor, masks: tf.Tensor, index: tf.Tensor, settings: SegmenterSettings
+    batch: tuple[tf.Tensor, tf.Tensor], index: tf.Tensor, settings: SegmenterSettings
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Bring uint8 [B, C, C, 3] and [B, C, C, 1] to float32. The mask is cut at half after any resizing."""
-    images = tf.cast(images, tf.float32)
-    masks = tf.cast(masks > _MASK_ON // 2, tf.float32)
+    images = tf.cast(batch[0], tf.float32)
+    masks = tf.cast(batch[1] > _MASK_ON // 2, tf.float32)
     if settings.augment_colour:
         images = recolour(images, tf.stack([tf.constant(settings.seed, tf.int64), -1 - index]))
     return images, masks
