@@ -51,10 +51,13 @@ test-slow: $(READY) ## Run the end-to-end tests: the whole pipeline on tiny data
 fuzz: $(READY) ## Throw thousands of damaged tables, masks and images at the readers (minutes)
 	@$(BIN)/python -m pytest --hypothesis-profile=fuzz $$(find tests -name 'test_fuzz_*.py') $(ARGS)
 
-bench: $(READY) ## Measure the codec, ingestion, screening and serving beside their floors (into build/bench)
+bench: $(READY) ## Measure codec, ingestion, serving and training beside floors and peers (into build/bench)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.rle -o build/bench/rle.json
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.ingestion -o build/bench/ingestion.json $(ARGS)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.serving -o build/bench/serving.json
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.input_pipeline -o build/bench/input_pipeline.json
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.training_step -o build/bench/training_step.json \
+		$(if $(TORCH_PYTHON),--torch-python $(TORCH_PYTHON))
 
 soak: $(READY) ## Send 20,000 requests to a server, every hundredth broken (REQUESTS=2000 for fewer)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.serving --soak $(REQUESTS) -o build/bench/soak.json

@@ -20,6 +20,7 @@ from components.ship_detector.component import ShipDetector
 from components.ship_example_gen.component import ShipExampleGen
 from components.ship_sampler.component import ShipSampler
 from components.training.settings import ScheduleSettings
+from components.transform.settings import ContrastSettings
 from pipeline.names import PIPELINE_NAME
 from pipeline.settings import Settings
 from pipeline.stages import Extent
@@ -134,19 +135,8 @@ def create_pipeline(
     sampler = ShipSampler(examples=clean, settings=settings.sampling)
     # The gate has no output: it stops the run by failing.
     sampler.add_upstream_node(gate)
-    transform = tfx.components.Transform(
-        examples=sampler.outputs["sampled_examples"],
-        schema=schema.outputs["schema"],
-        preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
-        splits_config=tfx.proto.SplitsConfig(
-            analyze=_TRAINED_SPLITS, transform=[*_TRAINED_SPLITS, *_EVAL_SPLITS]
-        ),
-        # Nothing is analyzed over the whole data set, and nobody reads statistics of masks as PNG.
-        disable_statistics=True,
-        custom_config={
-            "contrast": settings.contrast.model_dump(mode="json"),
-            "code_digest": code_digest("components.transform.preprocessing"),
-        },
+    transform = transform_stage(
+        sampler.outputs["sampled_examples"], schema.outputs["schema"], settings.contrast
     )
     prepared = transform.outputs["transformed_examples"]
     segmenter = _trainer("Segmenter", prepared, settings.segmenter, checkpoints)
@@ -239,6 +229,26 @@ def create_pipeline(
         ),
     )
     return assembled([*data_stages, *trained, review, approval, *([infra] if infra else []), pusher])
+
+
+def transform_stage(
+    examples: tfx.dsl.Channel, schema: tfx.dsl.Channel, contrast: ContrastSettings
+) -> tfx.components.Transform:
+    """From screened Examples to the records that the trainers read."""
+    return tfx.components.Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
+        splits_config=tfx.proto.SplitsConfig(
+            analyze=_TRAINED_SPLITS, transform=[*_TRAINED_SPLITS, *_EVAL_SPLITS]
+        ),
+        # Nothing is analyzed over the whole data set, and nobody reads statistics of masks as PNG.
+        disable_statistics=True,
+        custom_config={
+            "contrast": contrast.model_dump(mode="json"),
+            "code_digest": code_digest("components.transform.preprocessing"),
+        },
+    )
 
 
 def _trainer(

@@ -7,6 +7,7 @@ A record is a tf.Example with `image_id`, `image_encoded` (JPEG or PNG of the co
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import tensorflow as tf
 
@@ -33,12 +34,16 @@ class Census:
 
     Attributes:
         files: its record files.
+        ship_files: those of them that hold images with ships.
+        empty_files: those that hold images without.
         ships: ids of the images with ships.
         empties: ids of the images without.
         image_pixels: height x width of its first image.
     """
 
     files: tuple[str, ...]
+    ship_files: tuple[str, ...]
+    empty_files: tuple[str, ...]
     ships: tuple[bytes, ...]
     empties: tuple[bytes, ...]
     image_pixels: int
@@ -47,6 +52,15 @@ class Census:
         """At most `count` image ids with (or without) ships, the same ones whatever the order of records."""
         ids = self.ships if ships else self.empties
         return frozenset(sorted(ids, key=lambda image_id: (zlib.crc32(image_id), image_id))[:count])
+
+    def records(self, ships: bool) -> tf.data.Dataset:
+        """Parsed records of the images with (or without) ships, in the order of the files.
+
+        Splits keep the two kinds apart, and there may be many times more images without: files that hold
+        none of the wanted kind are not even decompressed.
+        """
+        files = self.ship_files if ships else self.empty_files
+        return read_records(files).filter(lambda record: tf.equal(record[SHIP_COUNT] > 0, ships))
 
 
 def take_census(patterns: Sequence[str]) -> Census:
@@ -58,36 +72,37 @@ def take_census(patterns: Sequence[str]) -> Census:
     files = tuple(sorted(name for pattern in patterns for name in tf.io.gfile.glob(pattern)))
     if not files:
         raise TrainingError(f"no training records match {list(patterns)}")
-    ships: list[bytes] = []
-    empties: list[bytes] = []
-    heads = (
-        _raw_records(files)
-        .batch(_PARSE_BATCH)
-        .map(lambda records: tf.io.parse_example(records, _HEAD_FEATURES), tf.data.AUTOTUNE)
-    )
-    for head in heads.as_numpy_iterator():
-        for image_id, count in zip(head[IMAGE_ID], head[SHIP_COUNT], strict=True):
-            (ships if count else empties).append(image_id)
+    # Of one kind, by file.
+    ships: dict[str, list[bytes]] = {}
+    empties: dict[str, list[bytes]] = {}
+    for file in files:
+        heads = (
+            _raw_records([file])
+            .batch(_PARSE_BATCH)
+            .map(lambda records: tf.io.parse_example(records, _HEAD_FEATURES), tf.data.AUTOTUNE)
+        )
+        for head in heads.as_numpy_iterator():
+            for image_id, count in zip(head[IMAGE_ID], head[SHIP_COUNT], strict=True):
+                (ships if count else empties).setdefault(file, []).append(image_id)
     if not ships and not empties:
         raise TrainingError(f"the records of {list(patterns)} are empty")
     first = next(iter(read_records(files).take(1)))
     height, width, _ = decode_rgb(first[IMAGE_ENCODED]).shape
-    return Census(files, tuple(ships), tuple(empties), height * width)
+    return Census(
+        files,
+        tuple(ships),
+        tuple(empties),
+        tuple(chain.from_iterable(ships.values())),
+        tuple(chain.from_iterable(empties.values())),
+        height * width,
+    )
 
 
-def read_records(files: Sequence[str], ships: bool | None = None) -> tf.data.Dataset:
-    """Parsed records, images still encoded.
-
-    Args:
-        files: gzip TFRecord files.
-        ships: only images with ships (True), without (False), or all of them (None).
-    """
-    records = _raw_records(files).map(
+def read_records(files: Sequence[str]) -> tf.data.Dataset:
+    """Parsed records of gzip TFRecord files, images still encoded."""
+    return _raw_records(files).map(
         lambda record: tf.io.parse_single_example(record, _FEATURES), tf.data.AUTOTUNE
     )
-    if ships is None:
-        return records
-    return records.filter(lambda record: tf.equal(record[SHIP_COUNT] > 0, ships))
 
 
 def decode_mask(mask_png: tf.Tensor) -> tf.Tensor:

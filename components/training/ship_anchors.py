@@ -22,14 +22,16 @@ def ship_anchors(mask: NDArray[np.uint8], image_id: bytes) -> NDArray[np.int32]:
     Returns:
         [64, 2] rows and columns; all -1 if the mask shows no ship.
     """
-    if not mask.any():
+    # Of truth values, which numpy finds several times faster than numbers: all decoding waits for Python.
+    pixels = np.flatnonzero(mask != 0)
+    if not pixels.size:
         return np.full((ANCHORS, 2), -1, np.int32)
     random = np.random.default_rng(zlib.crc32(image_id))
     count, labels = cv2.connectedComponents(mask, connectivity=8)
-    pixels = np.flatnonzero(labels)
-    pixels = pixels[np.argsort(labels.flat[pixels], kind="stable")]
-    ends = np.cumsum(np.bincount(labels.flat[pixels], minlength=count)[1:])
+    components = labels.ravel()[pixels]
+    order = np.argsort(components, kind="stable")
+    ends = np.cumsum(np.bincount(components, minlength=count)[1:])
     starts = np.concatenate([[0], ends[:-1]])
-    component = np.resize(random.permutation(count - 1), ANCHORS)
-    drawn = pixels[random.integers(starts[component], ends[component])]
+    chosen = np.resize(random.permutation(count - 1), ANCHORS)
+    drawn = pixels[order[random.integers(starts[chosen], ends[chosen])]]
     return np.stack(np.divmod(drawn, mask.shape[1]), axis=1).astype(np.int32)

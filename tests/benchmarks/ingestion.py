@@ -10,11 +10,8 @@ other programs take part of the machine.
 """
 
 import argparse
-import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.copies import Original, labelled, repeat, unlabelled
+from benchmarks.data_stages import run_apart
 from benchmarks.report import Row, save, show
 
 _GENERATED_SCENES = 12
@@ -99,14 +97,14 @@ def _generated(folder: Path) -> list[Original]:
 
 def _run(data: Path, root: Path, cores: int, stages: list[str]) -> dict[str, float]:
     shutil.rmtree(root, ignore_errors=True)
-    command = [sys.executable, "-m", "benchmarks.data_stages", "--root", root, "--cores", cores]
-    command += ["--images", data / "images", "--labels", data / "labels.csv", "--scenes", data / "scenes.csv"]
-    done = subprocess.run(
-        [*map(str, command), "--stages", *stages], capture_output=True, text=True, check=False
+    told = run_apart(
+        data / "images",
+        data / "labels.csv",
+        data / "scenes.csv",
+        root=root,
+        cores=cores,
+        stages=stages,
     )
-    if done.returncode:
-        sys.exit(f"{done.stderr}\nbenchmarks.data_stages failed")
-    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     shutil.rmtree(root)
     return told
 

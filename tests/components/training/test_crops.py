@@ -99,12 +99,15 @@ def test_a_ship_lies_anywhere_in_its_crop(tmp_path: Path) -> None:
         assert abs(places.mean() - 31.5) < 5
 
 
-def test_same_seed_same_crops(tmp_path: Path) -> None:
-    patterns = write_scenes(tmp_path / "train", [1, 2, 3])
-    settings = SETTINGS.model_copy(update=ALL)
-    first, again = (_batches(patterns, settings, 2) for _ in range(2))
-    other = _batches(patterns, settings.model_copy(update={"seed": 1}), 2)
+@pytest.mark.parametrize("cache_mb", [0, 100], ids=["decoded again", "cached"])
+def test_same_seed_same_crops(tmp_path: Path, cache_mb: int) -> None:
+    patterns = write_scenes(tmp_path / "train", [1, 2, 3, 0, 0])
+    settings = SETTINGS.model_copy(update={**ALL, "empty_image_fraction": 0.3, "cache_mb": cache_mb})
+    # Several, since they are made side by side.
+    first, again = (_batches(patterns, settings, 4) for _ in range(2))
+    other = _batches(patterns, settings.model_copy(update={"seed": 1}), 4)
     np.testing.assert_array_equal(first[0], again[0])
+    np.testing.assert_array_equal(first[1], again[1])
     assert not np.array_equal(first[0], other[0])
 
 
@@ -121,6 +124,13 @@ def test_small_images_are_padded_and_other_sizes_cropped(tmp_path: Path) -> None
     padded = (images[:, 40:] == 0).all(axis=(1, 2, 3))
     assert padded.sum() == 8
     assert not masks[padded][:, 40:].any()
+
+
+def test_a_mask_of_another_size_is_no_mask_of_the_image(tmp_path: Path) -> None:
+    mask = np.ones((70, 80), np.uint8)
+    patterns = _one_image(tmp_path / "train", mask, image=np.zeros((80, 70, 3)))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="differ in size"):
+        _batches(patterns, SETTINGS, 1)
 
 
 def test_crops_without_ships_come_in_their_share(tmp_path: Path) -> None:
