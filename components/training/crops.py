@@ -119,9 +119,7 @@ def _load(record: dict[str, tf.Tensor], least_px: int) -> _Loaded:
     )
 
 
-def _random_crop(
-    loaded: _Loaded, seed: tf.Tensor, settings: CropSettings
-) -> tuple[tf.Tensor, tf.Tensor]:
+def _random_crop(loaded: _Loaded, seed: tf.Tensor, settings: CropSettings) -> tuple[tf.Tensor, tf.Tensor]:
     """Cut uint8 [C, C, 3] out of the image and [C, C, 1] out of the mask, at the same place."""
     image, mask, anchors = loaded
     crop_px = settings.crop_px

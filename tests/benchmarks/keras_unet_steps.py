@@ -33,7 +33,7 @@ def step_when_asked(folder: Path, steps: int, rounds: int) -> None:
     import keras
     import tensorflow as tf
 
-    from components.training.devices import predict, training_devices
+    from components.training.devices import training_devices
     from components.training.fitting import fit
     from components.training.losses import LOSSES
     from components.training.networks.registry import SEGMENTERS
@@ -54,7 +54,7 @@ def step_when_asked(folder: Path, steps: int, rounds: int) -> None:
     with training_devices("Segmenter", settings):
         model = SEGMENTERS[settings.architecture](settings)
         np.savez(folder / "weights.npz", *model.get_weights())
-        logits = predict(model, images[0])
+        logits = model.predict_on_batch(images[0])
         np.save(folder / "ours.npy", logits)
         _tell(
             parameters=model.count_params(),
