@@ -12,6 +12,8 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+# Images begun beyond the one whose turn it is: enough for a large file not to make the cores wait.
+AHEAD_PER_CORE = 4
 
 
 def cores() -> int:

@@ -6,6 +6,7 @@ TensorFlow is imported with the first JPEG: the command line must not wait for i
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +14,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from PIL.JpegImagePlugin import JpegImageFile
 
 # The formats that are worth naming in a quarantine reason. Pillow knows more, but some of those start
 # external programs (EPS) and none is a plausible satellite tile. The serving path decodes the first four.
@@ -67,20 +67,10 @@ class Decoded:
         """Columns; 0 if the image cannot be decoded."""
         return 0 if self.rgb is None else self.rgb.shape[1]
 
-
-@dataclass(frozen=True)
-class Luma:
-    """The brightness of an image, reduced.
-
-    Attributes:
-        height: of the image as stored, in px.
-        width: likewise.
-        pixels: uint8 [height / reduction, width / reduction]; what is left over at the end may be missing.
-    """
-
-    height: int
-    width: int
-    pixels: NDArray[np.uint8]
+    @cached_property
+    def luma(self) -> NDArray[np.uint8] | None:
+        """Brightness (ITU-R BT.601) as uint8 [height, width]; None if the image cannot be decoded."""
+        return None if self.rgb is None else np.asarray(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY))
 
 
 @dataclass(frozen=True)
@@ -166,42 +156,6 @@ def decode(image_bytes: bytes) -> Decoded:
     except _DAMAGE:
         return Decoded(name, 0, None)
     return Decoded(name, channels, rgb, luma_steps)
-
-
-def decode_luma(image_bytes: bytes, reduction: int, full_below_px: int) -> Luma | None:
-    """Decodes the brightness alone, smaller than it is stored: of a JPEG in half the time.
-
-    A JPEG is reduced while it is decoded, by the mean of what becomes one pixel (DCT scaling), so that what
-    a block of it gives does not depend on what lies around the block.
-
-    Args:
-        image_bytes: the file as found; may be empty or no image at all.
-        reduction: 1, 2, 4 or 8; so many pixels become one along either edge.
-        full_below_px: an image with a shorter edge is not reduced.
-
-    Returns:
-        None if not every pixel could be decoded, as with `decode`.
-    """
-    try:
-        with Image.open(BytesIO(image_bytes), formats=_FORMATS) as image:
-            width, height = image.size
-            if width * height > _MAX_PIXELS:
-                return None
-            if min(width, height) < full_below_px:
-                reduction = 1
-            if isinstance(image, JpegImageFile):
-                _check_scans(image_bytes, width * height)
-                image.draft("L", (width // reduction, height // reduction))
-                return Luma(height, width, np.asarray(image.convert("L")))
-    except _DAMAGE:
-        return None
-    rgb = decode(image_bytes).rgb
-    if rgb is None:
-        return None
-    rows, columns = height // reduction, width // reduction
-    # The factor is a whole number, so here too no block depends on its surroundings.
-    grey = cv2.cvtColor(rgb[: rows * reduction, : columns * reduction], cv2.COLOR_RGB2GRAY)
-    return Luma(height, width, cv2.resize(grey, (columns, rows), interpolation=cv2.INTER_AREA))
 
 
 def _format(image: Image.Image) -> str:

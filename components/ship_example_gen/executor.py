@@ -2,6 +2,7 @@
 
 import posixpath
 
+import tensorflow as tf
 from absl import logging
 from tfx import types
 from tfx.components.util import examples_utils
@@ -11,20 +12,24 @@ from tfx.types import artifact_utils
 
 from components.examples import IMAGE_COUNT, SPLITS
 from components.progress import running
-from components.ship_example_gen.fingerprint_pass import (
-    OVERLAPS_FILE,
-    find_groups_by_beam,
-    write_overlaps,
-)
 from components.ship_example_gen.ingestion import (
     LABEL_ISSUES_FILE,
     STAGE,
     count_issues,
     counted,
+    in_lists,
     ingest,
     plan,
+    record_order,
 )
 from components.ship_example_gen.inputs import Inputs, read_inputs
+from components.ship_example_gen.measuring import Measure
+from components.ship_example_gen.measuring_pass import (
+    OVERLAPS_FILE,
+    MeasuredLists,
+    measure_by_beam,
+    write_overlaps,
+)
 from components.ship_example_gen.overlaps import SceneGroups
 from components.ship_example_gen.scenes import leaking
 from components.ship_example_gen.settings import IngestionSettings
@@ -53,9 +58,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         labels = str(exec_properties["labels"])
         inputs = read_inputs(str(exec_properties["images"]), labels, str(exec_properties.get("scenes") or ""))
         settings = IngestionSettings.model_validate_json(str(exec_properties["settings"]))
-        groups = self._find_groups(inputs, report.uri) if settings.find_overlaps else None
+        measure = Measure(labels, settings)
+        known = MeasuredLists(posixpath.join(report.uri, "measured")) if settings.find_overlaps else None
+        groups = self._find_groups(inputs, measure, known, report.uri) if known else None
         images = plan(inputs, settings, groups)
-        image_ids = {image.image_id for image in images}
+        image_ids = {image.image_id for image in inputs.images}
 
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
@@ -67,13 +74,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             ingest(
                 pipeline,
                 images,
-                labels=labels,
-                limits=settings,
+                measure=measure,
+                known=known,
                 issues=others,
                 examples_uri=examples.uri,
                 report_uri=report.uri,
             )
 
+        if known:
+            tf.io.gfile.rmtree(known.folder)
         written, undecodable = counted(pipeline.result)
         total = sum(written.values())
         if total != len(images):
@@ -100,10 +109,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 ", ".join(absent),
             )
 
-    def _find_groups(self, inputs: Inputs, report_uri: str) -> SceneGroups:
-        """Looks which images show the same ground, reports it and says what it means for the splits."""
-        folder = posixpath.join(report_uri, "fingerprints")
-        groups = find_groups_by_beam(self._make_beam_pipeline, inputs.images, folder, STAGE)
+    def _find_groups(
+        self, inputs: Inputs, measure: Measure, known: MeasuredLists, report_uri: str
+    ) -> SceneGroups:
+        """Measures the images, looks which show the same ground and says what it means for the splits."""
+        lists = in_lists(record_order(inputs))
+        groups = measure_by_beam(self._make_beam_pipeline, lists, measure, known.folder, STAGE)
         image_ids = [image.image_id for image in inputs.images]
         write_overlaps(groups, image_ids, posixpath.join(report_uri, OVERLAPS_FILE))
         logging.info("ShipExampleGen: %s", groups)

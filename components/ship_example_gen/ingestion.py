@@ -1,6 +1,7 @@
 """From the listing to Examples by Beam: every image that is listed becomes exactly one record.
 
-Images flow from the file to the record file, at most a few for each core in memory at once.
+Images flow from the file to the record file, at most a few for each core in memory at once. Where
+`measuring_pass` has been over them, their pixels are not looked at again.
 """
 
 import csv
@@ -10,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import apache_beam as beam
 from absl import logging
@@ -20,17 +21,17 @@ from apache_beam.metrics.metric import MetricResults, MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 
 from components.examples import SPLITS, split_name
-from components.parallel import cores, in_order
+from components.parallel import AHEAD_PER_CORE, cores, in_order
 from components.progress import advance
-from components.ship_example_gen.decoding import decode
-from components.ship_example_gen.example import ListedImage, make_example
+from components.ship_example_gen.example import PlannedImage, make_example
 from components.ship_example_gen.inputs import Inputs
-from components.ship_example_gen.labels import Issue, judge_rows
+from components.ship_example_gen.labels import Issue
 from components.ship_example_gen.listing import read_bytes
+from components.ship_example_gen.measuring import LabelledImage, Measure, Measured, sha1
+from components.ship_example_gen.measuring_pass import MeasuredLists
 from components.ship_example_gen.overlaps import SceneGroups
-from components.ship_example_gen.quality import measure
 from components.ship_example_gen.scenes import Origin, origins
-from components.ship_example_gen.settings import IngestionSettings, ShipLimits
+from components.ship_example_gen.settings import IngestionSettings
 from components.ship_example_gen.splits import fold_roles, scene_role, stable_fraction
 from components.tfrecords import WriteSplit
 
@@ -38,35 +39,47 @@ LABEL_ISSUES_FILE = "label_issues.csv"
 STAGE = "ShipExampleGen"
 _UNDECODABLE = "undecodable"
 _ISSUES = "issues"
-# The size of an Airbus tile: what the runs of an image that cannot be decoded are checked against.
-_NOMINAL_PX = 768
 # Beam needs 0.1 ms to hand over an element of any size; a list of these is what one worker gets at a time.
 _LISTED_TOGETHER = 256
-# Images begun beyond the one that is being written: enough for a large file not to make the cores wait.
-_AHEAD_PER_CORE = 4
+_Image = TypeVar("_Image")
 
 
-def plan(inputs: Inputs, settings: IngestionSettings, groups: SceneGroups | None = None) -> list[ListedImage]:
-    """Joins listing and tables and gives each image its role; `groups` say which show the same ground.
+def record_order(inputs: Inputs) -> list[tuple[int, LabelledImage]]:
+    """The images with their places in the listing, in the order of the record files.
 
     The order is a stable one unlike that of the names, so that each part of a record file is a fair sample.
     """
-    planned = []
+    images = [
+        (place, LabelledImage(image.image_id, image.path, inputs.labels.rows.get(image.image_id, ())))
+        for place, image in enumerate(inputs.images)
+    ]
+    return sorted(images, key=lambda listed: stable_fraction(listed[1].image_id, "order"))
+
+
+def in_lists(images: Sequence[_Image]) -> list[Sequence[_Image]]:
+    """Cuts what is in `record_order` into what a worker gets at a time."""
+    return [images[start : start + _LISTED_TOGETHER] for start in range(0, len(images), _LISTED_TOGETHER)]
+
+
+def plan(
+    inputs: Inputs, settings: IngestionSettings, groups: SceneGroups | None = None
+) -> list[PlannedImage]:
+    """Joins listing and tables and gives each image its role; `groups` say which show the same ground.
+
+    The images are in `record_order`.
+    """
     found = origins([image.image_id for image in inputs.images], inputs.scenes, groups)
-    dealt = zip(inputs.images, found, _roles(inputs, found, settings), strict=True)
-    for image, origin, role in sorted(dealt, key=lambda one: stable_fraction(one[0].image_id, "order")):
-        planned.append(
-            ListedImage(
-                image_id=image.image_id,
-                path=image.path,
-                role=role,
-                scene_id=origin.scene_id,
-                rows=inputs.labels.rows.get(image.image_id, ()),
-                extras=inputs.scenes.extras_of(image.image_id),
-                duplicate_of=origin.duplicate_of,
-            )
+    roles = _roles(inputs, found, settings)
+    return [
+        PlannedImage(
+            listed=image,
+            role=roles[place],
+            scene_id=found[place].scene_id,
+            extras=inputs.scenes.extras_of(image.image_id),
+            duplicate_of=found[place].duplicate_of,
         )
-    return planned
+        for place, image in record_order(inputs)
+    ]
 
 
 def _roles(inputs: Inputs, found: Sequence[Origin], settings: IngestionSettings) -> list[str]:
@@ -83,10 +96,10 @@ def _roles(inputs: Inputs, found: Sequence[Origin], settings: IngestionSettings)
 
 def ingest(
     pipeline: beam.Pipeline,
-    images: list[ListedImage],
+    images: list[PlannedImage],
     *,
-    labels: str,
-    limits: ShipLimits,
+    measure: Measure,
+    known: MeasuredLists | None,
     issues: list[Issue],
     examples_uri: str,
     report_uri: str,
@@ -96,17 +109,16 @@ def ingest(
     Args:
         pipeline: where to.
         images: the plan.
-        labels: path of the label table, for the report.
-        limits: sizes that a labelled ship may have.
+        measure: how images are measured that have not been yet.
+        known: the measurements of these images `in_lists`; None if they have not been measured.
         issues: issues that concern no listed image.
         examples_uri: receives `Split-NAME/data_tfrecord-*.gz` for each split, an empty split included.
         report_uri: receives `label_issues.csv`.
     """
-    lists = [images[start : start + _LISTED_TOGETHER] for start in range(0, len(images), _LISTED_TOGETHER)]
     made = (
         pipeline
-        | "Images" >> beam.Create(lists)
-        | "MakeExamples" >> beam.ParDo(MakeExample(labels, limits)).with_outputs(_ISSUES, *SPLITS)
+        | "Images" >> beam.Create(list(enumerate(in_lists(images))))
+        | "MakeExamples" >> beam.ParDo(_MakeExamples(measure, known)).with_outputs(_ISSUES, *SPLITS)
     )
     for split in SPLITS:
         _ = made[split] | f"Write[{split}]" >> WriteSplit(examples_uri, split)
@@ -128,11 +140,11 @@ class _Made:
     issues: tuple[Issue, ...]
 
 
-class MakeExample(beam.DoFn):
-    """Listed images -> serialized Examples under the names of their splits, and the label issues."""
+class _MakeExamples(beam.DoFn):
+    """Numbered lists of images -> serialized Examples under the names of their splits, and label issues."""
 
-    def __init__(self, labels: str, limits: ShipLimits) -> None:
-        self._labels, self._limits = labels, limits
+    def __init__(self, measure: Measure, known: MeasuredLists | None) -> None:
+        self._measure, self._known = measure, known
 
     def setup(self) -> None:
         """Starts a thread for each core."""
@@ -142,9 +154,12 @@ class MakeExample(beam.DoFn):
         """Ends the threads."""
         self._pool.shutdown()
 
-    def process(self, images: Sequence[ListedImage]) -> Iterator[Any]:
+    def process(self, numbered: tuple[int, Sequence[PlannedImage]]) -> Iterator[Any]:
         """Makes the Examples on all cores and hands them on in the order of the list."""
-        for made in in_order(self._pool, self._make, images, ahead=_AHEAD_PER_CORE * cores()):
+        number, images = numbered
+        measured = self._known.read(number) if self._known else [None] * len(images)
+        known = zip(images, measured, strict=True)
+        for made in in_order(self._pool, self._make, known, ahead=AHEAD_PER_CORE * cores()):
             # Here rather than in the threads: Beam's counters belong to the thread that calls `process`.
             Metrics.counter(STAGE, made.split).inc()
             if not made.decodable:
@@ -154,25 +169,28 @@ class MakeExample(beam.DoFn):
             for issue in made.issues:
                 yield beam.pvalue.TaggedOutput(_ISSUES, issue)
 
-    def _make(self, image: ListedImage) -> _Made:
-        """Reads, measures and labels one image; a file that cannot be read gives an Example without bytes."""
+    def _make(self, known: tuple[PlannedImage, Measured | None]) -> _Made:
+        """Reads one image, and measures it unless these bytes have been measured.
+
+        A file that cannot be read gives an Example without bytes.
+        """
+        image, measured = known
+        listed = image.listed
         try:
-            image_bytes = read_bytes(image.path)
+            image_bytes = read_bytes(listed.path)
         except OSError as error:
-            logging.warning("%s cannot be read: %s", image.path, error)
+            logging.warning("%s cannot be read: %s", listed.path, error)
             image_bytes = b""
-        decoded = decode(image_bytes)
-        scalars = measure(decoded)
-        size = (decoded.height or _NOMINAL_PX, decoded.width or _NOMINAL_PX)
-        label = judge_rows(
-            self._labels, image.image_id, image.rows, size=size, limits=self._limits, rgb=decoded.rgb
-        )
-        example = make_example(image, image_bytes, decoded, scalars, label)
+        if measured is None or (measured.image_id, measured.sha1) != (listed.image_id, sha1(image_bytes)):
+            if measured is not None:
+                logging.warning("%s has changed since it was measured, and is measured anew", listed.path)
+            measured = self._measure(listed, image_bytes)
+        example = make_example(image, image_bytes, measured)
         return _Made(
-            split_name(image.role, len(label.ships)),
+            split_name(image.role, len(measured.label.ships)),
             example.SerializeToString(deterministic=True),
-            decoded.rgb is not None,
-            label.issues,
+            measured.is_decodable,
+            measured.label.issues,
         )
 
 

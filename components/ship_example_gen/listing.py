@@ -98,6 +98,14 @@ def read_bytes(path: str) -> bytes:
     return content
 
 
+def read_or_nothing(path: str) -> bytes:
+    """Content of an image file; b"" if it cannot be read."""
+    try:
+        return read_bytes(path)
+    except OSError:
+        return b""
+
+
 def read_table_bytes(path: str) -> bytes:
     """Content of a label or scene table.
 

@@ -60,16 +60,18 @@ def measure(decoded: Decoded) -> dict[str, float]:
     """
     if decoded.rgb is None:
         return {}
-    return measure_rgb(decoded.rgb) | {"jpeg_quality": jpeg_quality(decoded.luma_steps)}
+    return measure_rgb(decoded.rgb, decoded.luma) | {"jpeg_quality": jpeg_quality(decoded.luma_steps)}
 
 
-def measure_rgb(rgb: NDArray[np.uint8]) -> dict[str, float]:
+def measure_rgb(rgb: NDArray[np.uint8], luma: NDArray[np.uint8] | None = None) -> dict[str, float]:
     """The measures of `SCALARS` that need nothing but the pixels, see `measure`.
 
     Args:
         rgb: uint8, [height, width, 3], at least one pixel.
+        luma: uint8, [height, width], its brightness, where that is at hand.
     """
-    luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    if luma is None:
+        luma = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
     counts = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel().astype(np.float64)
     share = counts / counts.sum()
     levels = np.arange(256)

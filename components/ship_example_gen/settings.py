@@ -45,7 +45,7 @@ class IngestionSettings(ShipLimits):
     find_overlaps: bool = Field(
         default=True,
         description="Look for copies and for tiles that overlap. Copies are quarantined, and what shows the "
-        "same ground stays in one role, whether or not a scene table says so. Reads the images once more.",
+        "same ground stays in one role, whether or not a scene table says so. Reads the files once more.",
     )
     split_seed: str = Field(default="0", description="Another seed deals the scenes to the roles anew.")
 

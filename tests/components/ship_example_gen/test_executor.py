@@ -6,15 +6,20 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 from told import told_progress
 
 from components.examples import SPLITS
+from components.ship_example_gen import executor, measuring, measuring_pass
 from components.ship_example_gen.component import LabelReport, ShipExampleGen
+from components.ship_example_gen.decoding import Decoded, decode
 from components.ship_example_gen.executor import Executor
 from components.ship_example_gen.listing import list_images
+from components.ship_example_gen.overlaps import SceneGroups
 from components.ship_example_gen.settings import IngestionSettings
 from components.tfrecords import read_records
 
@@ -157,6 +162,62 @@ def test_broken_images_and_labels_are_all_there(ingested, make_data_set, ship, c
         ("5", "image2.jpg", "run beyond the image", "quarantined"),
         ("7", "gone.jpg", "labels without image", "ignored"),
     ]  # fmt: skip
+
+
+def _with_broken_files(data_set) -> None:
+    whole = (data_set.images / "image1.jpg").read_bytes()
+    (data_set.images / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
+    (data_set.images / "unreadable.jpg").symlink_to(data_set.images / "nowhere")
+    (data_set.images / os.fsdecode(b"not-utf8-\xff.jpg")).write_bytes(b"no image")
+
+
+def test_every_image_is_decoded_once_whether_or_not_overlaps_are_looked_for(data_set, tmp_path, monkeypatch):
+    _with_broken_files(data_set)
+    decoded = []
+
+    def decode_and_note(image_bytes: bytes) -> Decoded:
+        decoded.append(image_bytes)
+        return decode(image_bytes)
+
+    for module in (measuring, measuring_pass):
+        monkeypatch.setattr(module, "decode", decode_and_note)
+    records = {}
+    for found in (True, False):
+        outcome = Outcome(data_set, tmp_path / str(found), IngestionSettings(find_overlaps=found))
+        records[found] = [
+            example.SerializeToString(deterministic=True)
+            for split in SPLITS
+            for example in outcome.by_split[split]
+        ]
+        assert len(decoded) == len(records[found]) == 8
+        decoded.clear()
+    # Nothing overlaps here, so the ways must not be told apart; order and label verdicts included.
+    assert records[True] == records[False]
+
+
+def test_a_file_that_changes_between_the_passes_is_measured_anew(data_set, tmp_path, monkeypatch, caplog):
+    other = cv2.imencode(".png", np.full((30, 40, 3), 7, np.uint8))[1].tobytes()
+
+    def measure_and_change(*arguments: object) -> SceneGroups:
+        groups = measuring_pass.measure_by_beam(*arguments)
+        (data_set.images / "image1.jpg").write_bytes(other)
+        (data_set.images / "image3.jpg").unlink()
+        return groups
+
+    monkeypatch.setattr(executor, "measure_by_beam", measure_and_change)
+    outcome = Outcome(data_set, tmp_path / "out", IngestionSettings())
+    changed, gone = outcome.examples["image1.jpg"], outcome.examples["image3.jpg"]
+    assert changed.features.feature["image"].bytes_list.value == [other]
+    assert _text(changed, "sha1") == hashlib.sha1(other).hexdigest()
+    assert (_text(changed, "format"), _integer(changed, "height"), _integer(changed, "width")) == (
+        "PNG",
+        30,
+        40,
+    )
+    assert changed.features.feature["luma_mean"].float_list.value == [7]
+    assert [_integer(gone, name) for name in ("decode_ok", "file_bytes")] == [0, 0]
+    assert len(outcome.examples) == 5
+    assert "image1.jpg has changed since it was measured" in caplog.text
 
 
 def test_changed_data_or_settings_change_the_cache_key(data_set):

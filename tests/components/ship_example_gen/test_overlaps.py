@@ -63,6 +63,25 @@ def test_overlapping_tiles_are_linked_with_their_shift(ground, rows, columns):
     assert _links(_jpeg(one), _jpeg(other), _jpeg(ground(2))) == [(0, 1, Kind.OVERLAP, rows, columns)]
 
 
+def test_colour_at_the_edge_of_a_tile_does_not_hide_an_overlap():
+    """JPEG halves the colour and smooths it out again, at the edge of a tile with nothing from beyond it."""
+    rng = np.random.default_rng(1)
+    shape = (TILE_PX, TILE_PX + 2 * BLOCK_PX)
+    rgb = (
+        np.stack([_calm_sea(seed, shape) for seed in (1, 2, 3)], -1) + rng.normal(0, 20, (*shape, 3))
+    ).clip(0, 255)
+
+    def tile(left_px: int) -> bytes:
+        file = BytesIO()
+        pixels = rgb[:, left_px : left_px + TILE_PX].astype(np.uint8)
+        Image.fromarray(pixels).save(file, "JPEG", quality=95, subsampling="4:2:0")
+        return file.getvalue()
+
+    one, other = (fingerprint(tile(left_px)).blocks["exact"].reshape(3, 3) for left_px in (0, 2 * BLOCK_PX))
+    assert one[:, 2].tolist() == other[:, 0].tolist()
+    assert len({*one.ravel().tolist(), *other.ravel().tolist(), 0}) == 3 * 5 + 1
+
+
 def test_tiles_that_overlap_over_others_are_one_group():
     scene = _land(1, (TILE_PX, TILE_PX + 4 * 512))
     images = [_jpeg(_tile(scene, 0, left_px)) for left_px in range(0, 4 * 512 + 1, 512)]

@@ -1,0 +1,102 @@
+"""All that one image and its label rows tell, once its bytes have been read: a few KB without the bytes.
+
+Each image is decoded once. What is known then says nothing about its role, so it can wait on disk until the
+role is known, see `measuring_pass`. Imports no Beam, and TensorFlow only with the first JPEG.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from components.ship_example_gen.decoding import Decoded, decode
+from components.ship_example_gen.labels import Label, LabelRow, judge_rows
+from components.ship_example_gen.quality import measure
+from components.ship_example_gen.settings import ShipLimits
+
+# The size of an Airbus tile: what the runs of an image that cannot be decoded are checked against.
+_NOMINAL_PX = 768
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """An image as it is listed, with its rows of the label table.
+
+    Attributes:
+        image_id: file name.
+        path: where the bytes are.
+        rows: its label rows.
+    """
+
+    image_id: str
+    path: str
+    rows: tuple[LabelRow, ...]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was found in one image file and its label rows.
+
+    Attributes:
+        image_id: file name.
+        file_bytes: size of the file.
+        sha1: of the file, 20 bytes.
+        format: as in `Decoded`, like the next three.
+        channels: likewise.
+        height: likewise.
+        width: likewise.
+        scalars: the measures of the pixels, by name; none for an image that cannot be decoded.
+        label: the checked label rows.
+    """
+
+    image_id: str
+    file_bytes: int
+    sha1: bytes
+    format: str
+    channels: int
+    height: int
+    width: int
+    scalars: dict[str, float]
+    label: Label
+
+    @property
+    def is_decodable(self) -> bool:
+        """Whether every pixel could be decoded."""
+        return self.height > 0
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Measures images.
+
+    Attributes:
+        labels: path of the label table, for the issues.
+        limits: sizes that a labelled ship may have.
+    """
+
+    labels: str
+    limits: ShipLimits
+
+    def __call__(self, image: LabelledImage, image_bytes: bytes) -> Measured:
+        """Decodes and measures the bytes of an image (b"" if they could not be read)."""
+        return self.decoded(image, image_bytes, decode(image_bytes))
+
+    def decoded(self, image: LabelledImage, image_bytes: bytes, decoded: Decoded) -> Measured:
+        """The same for an image that has been decoded."""
+        size = (decoded.height or _NOMINAL_PX, decoded.width or _NOMINAL_PX)
+        return Measured(
+            image_id=image.image_id,
+            file_bytes=len(image_bytes),
+            sha1=sha1(image_bytes),
+            format=decoded.format,
+            channels=decoded.channels,
+            height=decoded.height,
+            width=decoded.width,
+            scalars=measure(decoded),
+            label=judge_rows(
+                self.labels, image.image_id, image.rows, size=size, limits=self.limits, rgb=decoded.rgb
+            ),
+        )
+
+
+def sha1(image_bytes: bytes) -> bytes:
+    """What a file is told from others by; no protection against those who wish to deceive."""
+    return hashlib.sha1(image_bytes, usedforsecurity=False).digest()

@@ -1,0 +1,132 @@
+"""The pass over all images before they are dealt to the roles: each is read and decoded here, and only here.
+
+It gives the fingerprints, which tell what shows the same ground, and all else that there is to be known of
+the pixels. The latter waits in a file for each list of images, and `ingestion`, which goes through the same
+lists, adds the bytes.
+"""
+
+import csv
+import io
+import pickle
+import posixpath
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+
+from components.parallel import AHEAD_PER_CORE, cores, in_order
+from components.progress import advance, running
+from components.ship_example_gen.decoding import decode
+from components.ship_example_gen.fingerprints import Fingerprints, fingerprint_of
+from components.ship_example_gen.listing import read_bytes, read_or_nothing
+from components.ship_example_gen.measuring import LabelledImage, Measure, Measured
+from components.ship_example_gen.overlaps import Kind, SceneGroups, find_groups
+from components.tfrecords import WriteSplit, read_records
+
+OVERLAPS_FILE = "overlaps.csv"
+_SPLIT = "fingerprints"
+
+
+@dataclass(frozen=True)
+class MeasuredLists:
+    """Where the measurements of lists of images wait: 1-2 KB an image.
+
+    Attributes:
+        folder: where; on any filesystem that Beam knows.
+    """
+
+    folder: str
+
+    def write(self, number: int, measured: Sequence[Measured]) -> None:
+        """Keeps those of a list; a worker that does it again writes the same."""
+        with FileSystems.create(self._path(number)) as file:
+            file.write(pickle.dumps(list(measured)))
+
+    def read(self, number: int) -> list[Measured]:
+        """Those of a list, in its order."""
+        # Written by an earlier step of the same run.
+        measured: list[Measured] = pickle.loads(read_bytes(self._path(number)))
+        return measured
+
+    def _path(self, number: int) -> str:
+        return posixpath.join(self.folder, f"measured-{number:06d}")
+
+
+def measure_by_beam(
+    make_pipeline: Callable[[], beam.Pipeline],
+    lists: Sequence[Sequence[tuple[int, LabelledImage]]],
+    measure: Measure,
+    folder: str,
+    stage: str,
+) -> SceneGroups:
+    """Measures all images, and tells which of them show the same ground.
+
+    Args:
+        make_pipeline: gives a Beam pipeline of its own.
+        lists: the images with their places in the listing, in lists of which a worker gets one at a time.
+        measure: the rules.
+        folder: where `MeasuredLists` of the measurements, and the fingerprints (0.9 KB an image), are left.
+        stage: under which progress is told.
+    """
+    count = sum(map(len, lists))
+    with running(stage, count, "measured images"), make_pipeline() as pipeline:
+        _ = (
+            pipeline
+            | "Lists" >> beam.Create(list(enumerate(lists)))
+            | "Measure" >> beam.ParDo(_MeasureImages(measure, MeasuredLists(folder), stage))
+            | "Write" >> WriteSplit(folder, _SPLIT)
+        )
+    return find_groups(Fingerprints.of_records(read_records(folder, _SPLIT), count))
+
+
+class _MeasureImages(beam.DoFn):
+    """Numbered lists of (place in the listing, image) -> records of fingerprints, on all cores."""
+
+    def __init__(self, measure: Measure, lists: MeasuredLists, stage: str) -> None:
+        self._measure, self._lists, self._stage = measure, lists, stage
+
+    def setup(self) -> None:
+        """Starts a thread for each core."""
+        self._pool = ThreadPoolExecutor(cores())
+
+    def teardown(self) -> None:
+        """Ends the threads."""
+        self._pool.shutdown()
+
+    def process(self, numbered: tuple[int, Sequence[tuple[int, LabelledImage]]]) -> Iterator[bytes]:
+        """Measures a list of images, keeps what was found and hands the fingerprints on."""
+        number, images = numbered
+        found = []
+        for record, measured in in_order(
+            self._pool, self._measure_image, images, ahead=AHEAD_PER_CORE * cores()
+        ):
+            advance(self._stage)
+            found.append(measured)
+            yield record
+        self._lists.write(number, found)
+
+    def _measure_image(self, listed: tuple[int, LabelledImage]) -> tuple[bytes, Measured]:
+        index, image = listed
+        image_bytes = read_or_nothing(image.path)
+        decoded = decode(image_bytes)
+        measured = self._measure.decoded(image, image_bytes, decoded)
+        # Files that cannot be read are no copies of each other.
+        fingerprint = fingerprint_of(measured.sha1 if image_bytes else b"", decoded)
+        return fingerprint.to_bytes(index), measured
+
+
+def write_overlaps(groups: SceneGroups, image_ids: Sequence[str], path: str) -> None:
+    """Writes the links: image_id,other_image_id,kind,shift_rows,shift_columns, by the names.
+
+    The other image begins so many px below and to the right of the first one. Not every pair of a group is
+    compared, so images of a group need not have a line in common.
+    """
+    with FileSystems.create(path) as file:
+        file.write(b"image_id,other_image_id,kind,shift_rows,shift_columns\n")
+        for first, second, kind, rows, columns in groups.links.tolist():
+            text = io.StringIO(newline="")
+            names = (image_ids[first], image_ids[second])
+            csv.writer(text, lineterminator="\n").writerow((*names, Kind(kind).name.lower(), rows, columns))
+            file.write(text.getvalue().encode(errors="surrogateescape"))
