@@ -1,6 +1,7 @@
 """Evaluation, draw and review page by number of test images: seconds and peak memory.
 
     python -m benchmarks.review --sizes 2000 20000 200000
+    python -m benchmarks.review --sizes 200000 --stages draw
 
 The images are small (96 x 96 px) and the networks are one convolution, so that what is measured is the work
 around them: reading, counting ships, TFMA's metrics by slice, drawing images, the page. A pushed model stands
@@ -32,18 +33,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Times evaluation and review, and watches their memory.")
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 2000], help="numbers of test images")
     parser.add_argument("--folder", type=Path, help="where to work; default: a temporary folder")
-    parser.add_argument("--stage", choices=_STAGES, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--stages", nargs="+", choices=_STAGES, default=_STAGES, help="the page needs an evaluation"
+    )
+    parser.add_argument("--run", choices=_STAGES, help=argparse.SUPPRESS)
     parser.add_argument("-o", "--output", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if arguments.stage:
-        print(json.dumps(_run(arguments.stage, arguments.folder)))
+    if arguments.run:
+        print(json.dumps(_run(arguments.run, arguments.folder)))
         return
     rows: list[Row] = []
     for size in arguments.sizes:
         with tempfile.TemporaryDirectory(prefix="ships-bench-", dir=arguments.folder) as folder:
             prepare(Path(folder), size)
-            rows += [{"images": size, "stage": stage, **_measured(stage, Path(folder))} for stage in _STAGES]
+            rows += [
+                {"images": size, "stage": stage, **_measured(stage, Path(folder))}
+                for stage in arguments.stages
+            ]
     show("Evaluation and review, candidate beside pushed model", rows)
     save(arguments.output, {"review": rows})
 
@@ -110,10 +117,10 @@ def _records() -> Iterator[tuple[str, bytes]]:
 
 
 def _measured(stage: str, folder: Path) -> dict[str, float | int]:
-    command = [sys.executable, "-m", "benchmarks.review", "--stage", stage, "--folder", str(folder)]
+    command = [sys.executable, "-m", "benchmarks.review", "--run", stage, "--folder", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(f"{done.stderr}\nbenchmarks.review --stage {stage} failed")
+        sys.exit(f"{done.stderr}\nbenchmarks.review --run {stage} failed")
     figures: dict[str, float | int] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
