@@ -13,10 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.approval_gate.approvals import Action, Record, append_approval, read_approvals
-from components.approval_gate.decision import Subject
 from components.approval_gate.decision import from_json as decision_from_json
 from components.errors import InputError
+from components.evaluation.subject import Subject
 from components.evaluation.verdict import VERDICT_FILE, State, from_json
+from pipeline.decision_marks import mark_decisions
 from pipeline.quiet import libraries_into
 from pipeline.root import Root
 from pipeline.runs import Run, list_runs
@@ -188,7 +189,7 @@ def _unchanged(run: Run, model: str, evaluation: str) -> Subject:
     """Digests of what a run judged, if its files are still the same."""
     # TFX takes seconds to import and talks while it does.
     with libraries_into(Path(os.devnull)):
-        from components.approval_gate.digests import subject_of  # noqa: PLC0415
+        from components.evaluation.digests import subject_of  # noqa: PLC0415
 
         subject = subject_of(model, evaluation)
     seen = run.subject
@@ -212,3 +213,4 @@ def _record(root: Root, judged: _Judged, action: Action, note: str, override: bo
         note=note,
     )
     append_approval(root.approvals, record)
+    mark_decisions(root, subject.model)

@@ -216,6 +216,8 @@ def submit_command(
         return
     if not images or not labels:
         raise InputError("--images and --labels: needed for a new run (--resume RUN waits for one)")
+    if root:
+        Root(Path(root))  # refuses an address before anything is uploaded
     parameters = {"images": images, "labels": labels, "scenes": scenes, "approval": approval, "root": root}
     submit(
         target,

@@ -203,12 +203,11 @@ def create_pipeline(
     approval = ApprovalGate(
         model=candidate,
         evaluation=evaluator.outputs["evaluation"],
+        review=review.outputs["review"],
         approvals=approvals_file,
         store=model_store,
         settings=settings.approval,
     )
-    # What the gate waits for is a person, who needs the page.
-    approval.add_upstream_node(review)
     infra = (
         InfraValidator(
             model=candidate,

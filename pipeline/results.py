@@ -1,5 +1,6 @@
 """What a finished run is told by: counts, dice table, pictures, and where things lie."""
 
+import contextlib
 from pathlib import Path
 
 from rich.console import Console
@@ -10,12 +11,14 @@ from components.approval_gate.decision import from_json as from_decision_json
 from components.data_gate.artifact import PAGE_FILE
 from components.data_gate.judgement import JUDGEMENT_FILE
 from components.data_gate.judgement import from_json as from_judgement_json
+from components.errors import InputError
 from components.evaluation.results import read_evaluation
 from components.evaluation.verdict import VERDICT_FILE, Verdict
 from components.evaluation.verdict import from_json as from_verdict_json
 from components.examples import IMAGE_COUNT
 from components.review_report.settings import PAGE_FILE as REVIEW_FILE
 from pipeline.console import ProgressDisplay
+from pipeline.decision_marks import mark_runs
 from pipeline.overlays import write_overlays
 from pipeline.root import Root
 from pipeline.runs import Run, list_runs
@@ -63,6 +66,9 @@ def show_results(root: Root, run_id: str, console: Console) -> None:
     verdict = from_verdict_json(Path(evaluation, VERDICT_FILE).read_bytes())
     console.print(verdict_table(verdict))
     console.print(_decision(run, verdict), highlight=False, soft_wrap=True)
+    # The gate has told of a table that does not hold together.
+    with contextlib.suppress(InputError):
+        mark_runs(root, [run])
     pictures = Path(evaluation) / "overlays"
     if not pictures.exists():
         with ProgressDisplay(console):

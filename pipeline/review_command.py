@@ -1,22 +1,25 @@
 """`ships review`: where the page about a run's model is, made now if the run has none."""
 
+import json
 import os
 import shutil
 import webbrowser
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from components.errors import InputError
 from components.examples import SPLITS
-from components.review_report.settings import PAGE_FILE, ReviewSettings
+from components.review_report.settings import CARD_FILE, PAGE_FILE, ReviewSettings
 from pipeline.approval_command import evaluated_run
 from pipeline.console import ProgressDisplay
+from pipeline.decision_marks import mark_runs, review_folder
 from pipeline.quiet import libraries_into
 from pipeline.root import Root
 from pipeline.runs import Run
 
-_LATE_PAGE = "review.html"
 # Name in `Sources`: stage and output.
 _SOURCES = {
     "examples": ("ImageScreener", "examples"),
@@ -27,10 +30,17 @@ _SOURCES = {
     "segmenter": ("Segmenter", "model"),
     "classifier": ("Classifier", "model"),
 }
+# As `page.code_digests` names them.
+_CODE = {
+    "segmenter": "Segmenter",
+    "classifier": "Classifier",
+    "detector": "ShipDetector",
+    "evaluation": "ShipEvaluator",
+}
 
 
 def show_review(root: Root, run_id: str, output: Path | None, open_page: bool, console: Console) -> None:
-    """Print the path of the page, and copy or open it.
+    """Bring the page to what was decided by now, print its path, and copy or open it.
 
     Args:
         root: where the runs are.
@@ -43,10 +53,15 @@ def show_review(root: Root, run_id: str, output: Path | None, open_page: bool, c
         InputError: there is no such run, it was not evaluated, or the output cannot be written.
     """
     run = evaluated_run(root, run_id)
-    folder = run.uri("ReviewReport", "review")
-    page = Path(folder, PAGE_FILE) if folder else root.run_folder(run.run_id) / _LATE_PAGE
+    folder = review_folder(root, run)
+    page = folder / PAGE_FILE
     if not page.exists():
-        _make(page, run, root, console)
+        _make(folder, run, root, console)
+    try:
+        mark_runs(root, [run])
+    except InputError as error:
+        told = f"[yellow]![/] The page does not tell what was decided: {escape(str(error))}"
+        console.print(told, highlight=False, soft_wrap=True)
     if output is not None:
         try:
             shutil.copyfile(page, output)
@@ -59,13 +74,14 @@ def show_review(root: Root, run_id: str, output: Path | None, open_page: bool, c
         webbrowser.open(page.as_uri())
 
 
-def _make(page: Path, run: Run, root: Root, console: Console) -> None:
+def _make(folder: Path, run: Run, root: Root, console: Console) -> None:
     console.print(
         f"Run {run.run_id} has no review page yet; it is made now ...", style="dim", highlight=False
     )
     is_terminal, width = console.is_terminal, console.width
     with libraries_into(Path(os.devnull)) as terminal:
-        from components.review_report.page import Origin, code_digests, render  # noqa: PLC0415
+        from components.review_report.card import model_card  # noqa: PLC0415
+        from components.review_report.page import Origin, render  # noqa: PLC0415
         from components.review_report.review import Sources, review  # noqa: PLC0415
 
         told = Console(file=terminal, force_terminal=is_terminal, width=width)
@@ -79,6 +95,18 @@ def _make(page: Path, run: Run, root: Root, console: Console) -> None:
             for name, (stage, key) in sorted(_SOURCES.items())
             if uris[name]
         )
-        origin = Origin(run.run_id, str(root.path.resolve()), artifacts, code_digests())
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(render(found, origin), encoding="utf-8")
+        origin = Origin(run.run_id, str(root.path.resolve()), artifacts, tuple(_digests(run)))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PAGE_FILE).write_text(render(found, origin), encoding="utf-8")
+    (folder / CARD_FILE).write_text(model_card(found, origin), encoding="utf-8")
+
+
+def _digests(run: Run) -> Iterator[tuple[str, str]]:
+    """Of data and code as the stages were run with; the code may be another by now."""
+    if data := run.property_of("ShipExampleGen", "data_fingerprint"):
+        yield "data digest", data
+    for name, stage in _CODE.items():
+        # TFX's own Trainer has no parameter for it.
+        config = json.loads(run.property_of(stage, "custom_config") or "null") or {}
+        if digest := run.property_of(stage, "code_digest") or config.get("code_digest"):
+            yield f"code digest, {name}", digest

@@ -9,6 +9,7 @@ from rich.console import Console
 from components.approval_gate.approvals import Record, append_approval, read_approvals
 from components.errors import InputError
 from pipeline.approval_command import record_of_user
+from pipeline.decision_marks import mark_decisions
 from pipeline.quiet import libraries_into
 from pipeline.root import Root
 
@@ -33,8 +34,8 @@ def roll_back(root: Root, to: int | None, note: str, console: Console) -> None:
     with root.locked():
         records = read_approvals(root.approvals)
         with libraries_into(Path(os.devnull)):
-            from components.approval_gate.digests import folder_digest  # noqa: PLC0415
             from components.baseline.model_store import copy_as_newest, versions  # noqa: PLC0415
+            from components.evaluation.digests import folder_digest  # noqa: PLC0415
 
             store = root.model_store
             there = versions(str(store))
@@ -53,6 +54,7 @@ def roll_back(root: Root, to: int | None, note: str, console: Console) -> None:
                 note=note,
             ),
         )
+    mark_decisions(root, withdrawn)
     console.print(
         f"Version {restored} is the newest again, as version {version}; version {there[-1]} is withdrawn.",
         highlight=False,

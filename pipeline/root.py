@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,31 @@ from pathlib import Path
 from components.errors import InputError
 from pipeline.names import MODEL_NAME
 
+# What is left of a URI's scheme in the first part of a path.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+_NO_FOLDER = (
+    "expected a folder of this machine or of a mounted volume, no address. Metadata (SQLite), locks and the "
+    "table of approvals, which is only ever appended to, need a file system. Images and labels may lie in an "
+    "object store; where artifacts are to lie there too, run on Kubeflow (`ships submit`), the root on a "
+    "volume"
+)
+
 
 @dataclass(frozen=True)
 class Root:
-    """The folder given as --root; every file of all its runs lies below it."""
+    """The folder given as --root; every file of all its runs lies below it.
+
+    Raises:
+        InputError: it is an address such as s3://bucket/runs, which would quietly become a folder "s3:".
+    """
 
     path: Path
+
+    def __post_init__(self) -> None:
+        first, *others = self.path.parts or ("",)
+        if _SCHEME.fullmatch(first):
+            raise InputError(f"--root {first}//{'/'.join(others)}: {_NO_FOLDER}")
 
     @property
     def artifacts(self) -> Path:

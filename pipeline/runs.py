@@ -7,8 +7,9 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from components.approval_gate.decision import EVALUATION_DIGEST, MODEL_DIGEST, OUTCOME, VERSION, Subject
+from components.approval_gate.decision import OUTCOME, VERSION
 from components.evaluation.names import VERDICT
+from components.evaluation.subject import EVALUATION_DIGEST, MODEL_DIGEST, Subject
 from pipeline.names import PIPELINE_NAME
 from pipeline.root import Root
 
@@ -17,10 +18,17 @@ _PUSHED_VERSION = "pushed_version"
 
 @dataclass(frozen=True)
 class StageRun:
-    """One stage of one run: its state ("done", "cached", "failed", "running") and its outputs by name."""
+    """One stage of one run.
+
+    Attributes:
+        state: "done", "cached", "failed" or "running".
+        outputs: by name.
+        properties: texts that it was run with, such as digests of code and data, by name.
+    """
 
     state: str
     outputs: dict[str, list[metadata_store_pb2.Artifact]]
+    properties: dict[str, str] = field(default_factory=dict)
 
     def uri(self, output: str) -> str | None:
         """Folder of an output, or None if the stage has not finished."""
@@ -67,6 +75,10 @@ class Run:
         """Folder of an output, or None if the run has not got so far."""
         return self.stages[stage].uri(output) if stage in self.stages else None
 
+    def property_of(self, stage: str, name: str) -> str:
+        """A text that a stage was run with, "" if it has none of this name or has not run."""
+        return self.stages[stage].properties.get(name, "") if stage in self.stages else ""
+
     @property
     def verdict(self) -> str | None:
         """What the rules say: passed, failed or undecided; None before the evaluation."""
@@ -79,9 +91,14 @@ class Run:
 
     @property
     def subject(self) -> Subject | None:
-        """Digests of model and evaluation as the ApprovalGate saw them."""
-        digests = [self._text("ApprovalGate", "blessing", name) for name in (MODEL_DIGEST, EVALUATION_DIGEST)]
-        return Subject(*digests) if all(digests) else None  # type: ignore[arg-type]
+        """Digests of model and evaluation as the ShipEvaluator noted them, of older runs the ApprovalGate."""
+        for stage, output in (("ShipEvaluator", "evaluation"), ("ApprovalGate", "blessing")):
+            model, evaluation = (
+                self._text(stage, output, name) for name in (MODEL_DIGEST, EVALUATION_DIGEST)
+            )
+            if model and evaluation:
+                return Subject(model, evaluation)
+        return None
 
     @property
     def infra_refusal(self) -> str:
@@ -141,7 +158,14 @@ def _read_run(
     executions = sorted(store.get_executions_by_context(context.id), key=lambda execution: execution.id)
     stages = {}
     for execution in executions:
-        stages[_node_id(store, execution)] = StageRun(_state(execution), _outputs(store, execution))
+        properties = {
+            name: value.string_value
+            for source in (execution.properties, execution.custom_properties)
+            for name, value in source.items()
+        }
+        stages[_node_id(store, execution)] = StageRun(
+            _state(execution), _outputs(store, execution), properties
+        )
     run_id = context.name.removeprefix(f"{PIPELINE_NAME}.")
     return Run(run_id, stages, alive, root.unpushable_mark(run_id).exists())
 

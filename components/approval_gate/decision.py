@@ -7,22 +7,19 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from components.approval_gate.approvals import Record
+from components.evaluation.subject import Subject
 from components.evaluation.verdict import State, Verdict
 
 DECISION_FILE = "decision.json"
 # Custom properties of the blessing, so that runs can be listed without its files.
-OUTCOME, MODEL_DIGEST, EVALUATION_DIGEST, VERSION = "outcome", "model_digest", "evaluation_digest", "version"
+OUTCOME, VERSION = "outcome", "version"
+
+_CHANGED = (
+    "the files of the {} are not those that the evaluator saw; put them back, or have it evaluated anew"
+)
 
 Outcome = Literal["push", "pushed before", "waiting", "refused"]
 Mode = Literal["automatic", "manual"]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is decided on: exactly this model, by exactly this evaluation (digests)."""
-
-    model: str
-    evaluation: str
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,13 @@ def decisive(records: Iterable[Record], subject: Subject) -> Record | None:
 
 
 def decide(
-    records: Iterable[Record], subject: Subject, verdict: Verdict, mode: Mode, version: str = ""
+    records: Iterable[Record],
+    subject: Subject,
+    verdict: Verdict,
+    mode: Mode,
+    *,
+    version: str = "",
+    evaluated: Subject | None = None,
 ) -> Decision:
     """Weigh the rules and what people said.
 
@@ -74,7 +77,11 @@ def decide(
         mode: setting `approval.mode`.
         version: where the model store already has this model, "" if it has not. It is not pushed twice:
             a run that is repeated later would otherwise undo a rollback.
+        evaluated: digests as the evaluator noted them; None to trust the files.
     """
+    if evaluated is not None and evaluated != subject:
+        what = "model" if evaluated.model != subject.model else "evaluation"
+        return Decision("refused", _CHANGED.format(what), subject, verdict=verdict.state)
     records = list(records)
     record = decisive(records, subject)
     outcome, reason = _weigh(record, verdict, mode)

@@ -44,11 +44,13 @@ def judge(evidence: Evidence, schema: schema_pb2.Schema, settings: AcceptanceSet
     """Applies every rule that the settings do not ignore."""
     statistics = read_statistics(evidence.statistics)
     images = {split: image_count(found) for split, found in statistics.items()}
-    lost, stopping = _screened(evidence.quarantine)
+    lost, stopping, reasons = _screened(evidence.quarantine)
     rules = [_enough(images, lost)]
     if stopping:
         rules.append(_stopping(stopping))
-    rules += _rule("quarantined images", settings.on_quarantined, _quarantined(images, lost, settings))
+    rules += _rule(
+        "quarantined images", settings.on_quarantined, _quarantined(images, lost, reasons, settings)
+    )
     rules += _rule("schema", settings.on_schema, _schema(evidence.anomalies, schema))
     skews, skew_gaps = skew(statistics, schema, settings.min_images)
     rules += _rule("skew", settings.on_skew, _distances(skews, skew_gaps))
@@ -73,18 +75,21 @@ def _rule(name: str, on_breach: Breach, found: _Found) -> list[Rule]:
     return [] if on_breach == "ignore" else [Rule(name, on_breach, *found)]
 
 
-def _screened(uri: str) -> tuple[Counter[str], Counter[str]]:
-    """Quarantined images by split, and the reasons of those that are to stop the run."""
+def _screened(uri: str) -> tuple[Counter[str], Counter[str], Counter[str]]:
+    """Quarantined images by split, the reasons of those that are to stop the run, and the reasons of all."""
     lost: Counter[str] = Counter()
     stopping: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     with tf.io.gfile.GFile(posixpath.join(uri, QUARANTINE_CSV), "rb") as file:
         text = file.read().decode(errors="surrogateescape")
     for row in csv.DictReader(io.StringIO(text, newline="")):
         if row["outcome"] not in KEPT:
             lost[row["split"]] += 1
+            # An image may have several, each with the value and what was expected behind the feature's name.
+            reasons.update({reason.split(" ")[0] for reason in row["reasons"].split("; ")})
         if row["outcome"] == "stop":
             stopping[row["reasons"].partition(" ")[0]] += 1
-    return lost, stopping
+    return lost, stopping, reasons
 
 
 def _enough(images: dict[str, int], lost: Counter[str]) -> Rule:
@@ -103,11 +108,14 @@ def _stopping(features: Counter[str]) -> Rule:
     return Rule("images that stop the run", "stop", told, "none, by screening.actions", passed=False)
 
 
-def _quarantined(images: dict[str, int], lost: Counter[str], settings: AcceptanceSettings) -> _Found:
+def _quarantined(
+    images: dict[str, int], lost: Counter[str], reasons: Counter[str], settings: AcceptanceSettings
+) -> _Found:
     total, away = sum(images.values()), sum(lost.values())
     share = away / total if total else 0.0
     bound = f"at most {settings.max_quarantined:.0%}"
-    return _Found(f"{share:.1%} ({away} of {total})", bound, share <= settings.max_quarantined)
+    details = tuple(f"{count} for {feature}" for feature, count in reasons.most_common())
+    return _Found(f"{share:.1%} ({away} of {total})", bound, share <= settings.max_quarantined, details)
 
 
 def _schema(uri: str, schema: schema_pb2.Schema) -> _Found:

@@ -13,6 +13,7 @@ from tfx.utils import json_utils
 from components.baseline.model_store import holds_model
 from components.code_digest import code_digest
 from components.evaluation.config import eval_config
+from components.evaluation.digests import subject_of
 from components.evaluation.extractors import CUSTOM_EXTRACTORS, STAGE
 from components.evaluation.names import (
     AUC,
@@ -32,6 +33,7 @@ from components.evaluation.results import read_evaluation
 from components.evaluation.rules import check_slices, judge
 from components.evaluation.settings import EvaluationSettings, RuleSettings
 from components.evaluation.slices import Slice
+from components.evaluation.subject import EVALUATION_DIGEST, MODEL_DIGEST
 from components.evaluation.verdict import VERDICT_FILE, to_json
 from components.examples import HAS_SHIP
 from components.files import write_bytes
@@ -84,6 +86,10 @@ class Executor(tfx_evaluator.Executor):
         verdict = judge(result, _RULES.validate_json(str(exec_properties["rules"])))
         write_bytes(posixpath.join(evaluation.uri, VERDICT_FILE), to_json(verdict))
         evaluation.set_string_custom_property(VERDICT, verdict.state)
+        # What a later decision is held against: these very files, whoever may have changed them since.
+        subject = subject_of(artifact_utils.get_single_uri(inputs["model"]), evaluation.uri)
+        evaluation.set_string_custom_property(MODEL_DIGEST, subject.model)
+        evaluation.set_string_custom_property(EVALUATION_DIGEST, subject.evaluation)
         for name, value in headline(result.candidate).items():
             evaluation.set_float_custom_property(name, value)
 
@@ -106,7 +112,8 @@ class ShipEvaluator(base_beam_component.BaseBeamComponent):
     """Evaluates a detector with TFMA on the test splits and holds it against the rules.
 
     Outputs:
-        evaluation: TFMA's results and `verdict.json`; headline figures stand in its custom properties.
+        evaluation: TFMA's results and `verdict.json`; headline figures, and digests of what was evaluated
+            and of the results, stand in its custom properties.
     """
 
     SPEC_CLASS = ShipEvaluatorSpec

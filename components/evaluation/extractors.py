@@ -48,7 +48,9 @@ def ship_extractors(
 def count_ships(extracts: dict[str, Any]) -> dict[str, Any]:
     """Extracts of one image with `mask_numbers` as the predictions of both mask heads.
 
-    Beside a baseline, the candidate's are followed by the baseline's.
+    The classifier's are its probability and its judgement, NaN of a model that does not tell it.
+
+    Beside a baseline, the candidate's numbers are followed by the baseline's.
 
     The feature `ship_size` is added for slicing if the image has ships. The image and the masks are left out.
     """
@@ -65,7 +67,7 @@ def count_ships(extracts: dict[str, Any]) -> dict[str, Any]:
         numbers = _numbers_by_head(predictions, rows)
     else:
         numbers = {model: _numbers_by_head(heads, rows) for model, heads in predictions.items()}
-        for head in (SEGMENTER, CASCADE):
+        for head in (CLASSIFIER, SEGMENTER, CASCADE):
             # Side by side, so that sums over images also tell how the two models vary together.
             numbers[CANDIDATE][head] = np.hstack([numbers[CANDIDATE][head], numbers[BASELINE][head]])
     small = {key: value for key, value in extracts.items() if key != tfma.INPUT_KEY}
@@ -75,10 +77,16 @@ def count_ships(extracts: dict[str, Any]) -> dict[str, Any]:
 def _numbers_by_head(heads: dict[str, Any], rows: Sequence[str]) -> dict[str, NDArray[Any]]:
     segmenter, cascade = _ships_by_head(heads, rows)
     return {
-        CLASSIFIER: heads[CLASSIFIER],
+        CLASSIFIER: _judgement(heads[CLASSIFIER]),
         SEGMENTER: mask_numbers(heads[SEGMENTER], segmenter),
         CASCADE: mask_numbers(heads[CASCADE], cascade),
     }
+
+
+def _judgement(told: NDArray[np.float32]) -> NDArray[np.float64]:
+    # A baseline that was pushed before the signature told the judgement has none.
+    probability, *judged = np.ravel(told).astype(np.float64)
+    return np.array([probability, *(judged or [np.nan])])
 
 
 def _ships_by_head(

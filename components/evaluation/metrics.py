@@ -54,7 +54,7 @@ from components.evaluation.names import (
     UPPER,
 )
 from components.evaluation.ratios import Moments, Ratio, estimate, estimate_gain
-from components.evaluation.roc import roc_auc
+from components.evaluation.roc import roc_auc, roc_auc_gain
 from components.evaluation.slices import Figure
 
 _IMAGES = {PLACE["images"]: 1.0}
@@ -160,31 +160,34 @@ class _MaskCombiner(_HeadCombiner):
 
 @dataclass
 class _Judgements:
-    """What the classifier said of the images of a slice: its rates, and each score for the exact AUC."""
+    """What the classifier said of the images of a slice: its rates, and each score for the exact AUC.
 
-    rates: Moments = field(default_factory=lambda: Moments.none(_CLASSIFIER_NUMBERS))
-    scores: "array[float]" = field(default_factory=lambda: array("f"))
+    Attributes:
+        rates: sums over tp, fp, fn, tn; of a candidate beside a baseline, of both.
+        scores: probability of each image, of each of these models.
+        positive: whether the image has ships.
+    """
+
+    rates: Moments
+    scores: "list[array[float]]"
     positive: bytearray = field(default_factory=bytearray)
 
 
 class _ClassifierCombiner(_HeadCombiner):
-    """Collects what the classifier said; 5 bytes an image."""
+    """Collects what the classifier said; 5 bytes an image, 9 of a candidate beside a baseline."""
 
     def create_accumulator(self) -> _Judgements:
-        return _Judgements()
+        models = 2 if self._head.model_name == CANDIDATE else 1
+        return _Judgements(Moments.none(_CLASSIFIER_NUMBERS * models), [array("f") for _ in range(models)])
 
     def add_input(self, sums: _Judgements, element: metric_types.StandardMetricInputs) -> _Judgements:
-        for has_ship, (probability, *judged) in self._images(element):
-            # A baseline that was pushed before the signature told the judgement has none.
-            said = judged[0] > 0 if judged else np.nan
-            rates = [
-                has_ship * said,
-                (1 - has_ship) * said,
-                has_ship * (1 - said),
-                (1 - has_ship) * (1 - said),
-            ]
-            sums.rates = sums.rates.with_image(np.array(rates, np.float64))
-            sums.scores.append(probability)
+        for has_ship, numbers in self._images(element):
+            probabilities, said = numbers[::2], numbers[1::2]
+            there, silent = float(has_ship), 1.0 - has_ship
+            rates = [there * said, silent * said, there * (1 - said), silent * (1 - said)]
+            sums.rates = sums.rates.with_image(np.array(rates).T.reshape(-1))
+            for scores, probability in zip(sums.scores, probabilities, strict=True):
+                scores.append(probability)
             sums.positive.append(has_ship)
         return sums
 
@@ -192,14 +195,24 @@ class _ClassifierCombiner(_HeadCombiner):
         merged = self.create_accumulator()
         for sums in accumulators:
             merged.rates = merged.rates.plus(sums.rates)
-            merged.scores.extend(sums.scores)
+            for scores, more in zip(merged.scores, sums.scores, strict=True):
+                scores.extend(more)
             merged.positive.extend(sums.positive)
         return merged
 
     def extract_output(self, sums: _Judgements) -> dict[metric_types.MetricKey, float]:
-        scores, positive = np.array(sums.scores, np.float32), np.frombuffer(bytes(sums.positive), np.bool_)
-        rates = {name: estimate(ratio, sums.rates) for name, ratio in CLASSIFIER_RATIOS.items()}
-        return self._named({AUC: roc_auc(scores, positive)} | rates)
+        scores = [np.array(of_model, np.float32) for of_model in sums.scores]
+        positive = np.frombuffer(bytes(sums.positive), np.bool_)
+        # The candidate's numbers come first.
+        figures = {name: estimate(ratio, sums.rates) for name, ratio in CLASSIFIER_RATIOS.items()}
+        figures[AUC] = roc_auc(scores[0], positive)
+        if self._head.model_name == CANDIDATE:
+            figures |= {
+                name + GAIN: estimate_gain(ratio, sums.rates) for name, ratio in CLASSIFIER_RATIOS.items()
+            }
+            own, pushed = scores
+            figures[AUC + GAIN] = roc_auc_gain(own, pushed, positive)
+        return self._named(figures)
 
 
 def _computations_with(combiner: type[_HeadCombiner]) -> Any:

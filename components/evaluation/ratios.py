@@ -93,36 +93,76 @@ def estimate(ratio: Ratio, moments: Moments) -> Figure | None:
 def estimate_gain(ratio: Ratio, moments: Moments) -> Figure | None:
     """Difference of a ratio between two models that judged the same images, with a 95 % interval.
 
-    The delta method on the difference of each image's two linearized contributions, so that what is hard for
-    both models cancels (Cochran as in `estimate`, section 6.11 on the comparison of ratios).
+    What is hard for both models cancels. Of a ratio whose interval is normal: the delta method on the
+    difference of each image's two linearized contributions (Cochran as in `estimate`, section 6.11 on the
+    comparison of ratios). Of a share: `difference` of the two score intervals, with the correlation
+    of these contributions, so that there is a width where both models find all of few things.
 
     Args:
         ratio: about the numbers of one model.
         moments: of vectors [candidate's numbers, baseline's numbers].
 
     Returns:
-        Candidate less baseline; None where either is undefined, no bounds for a single image.
+        Candidate less baseline; None where either is undefined. A normal interval needs two images.
     """
     half = moments.total.size // 2
-    weights = np.zeros(2 * half)
-    gain = 0.0
-    for sign, offset in ((1.0, 0), (-1.0, half)):
-        above = sum(weight * moments.total[offset + i] for i, weight in ratio.over.items())
-        below = sum(weight * moments.total[offset + i] for i, weight in ratio.under.items())
-        if not moments.images or not math.isfinite(above) or not below > 0:
+    figures = []
+    weights = np.zeros((2, 2 * half))
+    for model, own in enumerate((slice(0, half), slice(half, None))):
+        alone = Moments(moments.images, moments.total[own], moments.products[own, own])
+        figure = estimate(ratio, alone)
+        below = sum(weight * alone.total[i] for i, weight in ratio.under.items())
+        if figure is None or not below > 0:
             return None
-        gain += sign * above / below
+        figures.append(figure)
         for i, weight in ratio.over.items():
-            weights[offset + i] += sign * weight / below
+            weights[model, own.start + i] += weight / below
         for i, weight in ratio.under.items():
-            weights[offset + i] -= sign * weight * above / below**2
-    if moments.images < 2:
-        return Figure(float(gain))
+            weights[model, own.start + i] -= weight * figure.value / below
+    one, other = figures
     # Numbers that a model does not tell are NaN; those that this ratio needs are not.
-    used = np.flatnonzero(weights)
-    squares = max(float(weights[used] @ moments.products[np.ix_(used, used)] @ weights[used]), 0.0)
+    used = np.flatnonzero(weights.any(axis=0))
+    spread = weights[:, used] @ moments.products[np.ix_(used, used)] @ weights[:, used].T
+    if ratio.interval == "wilson":
+        return difference(one, other, correlation(spread))
+    gain = one.value - other.value
+    if moments.images < 2:
+        return Figure(gain)
+    squares = max(float(spread[0, 0] + spread[1, 1] - 2 * spread[0, 1]), 0.0)
     reach = NORMAL_95 * math.sqrt(moments.images / (moments.images - 1) * squares)
-    return Figure(float(gain), float(gain - reach), float(gain + reach))
+    return Figure(gain, gain - reach, gain + reach)
+
+
+def correlation(covariance: NDArray[np.float64]) -> float:
+    """Of two estimates, from their covariance matrix float64 [2, 2]; 0 where one of them does not vary."""
+    spread = math.sqrt(max(float(covariance[0, 0] * covariance[1, 1]), 0.0))
+    return min(max(float(covariance[0, 1]) / spread, -1.0), 1.0) if spread > 0 else 0.0
+
+
+def difference(one: Figure, other: Figure, correlated: float) -> Figure:
+    """Difference of two correlated estimates with a 95 % interval made of theirs; none if one has none.
+
+    Zou, G. Y. & Donner, A. (2008), Construction of confidence limits about effect measures: a general
+    approach, Stat. Med. 27; for paired proportions this is method 8 of Newcombe, R. G. (1998), Improved
+    confidence intervals for the difference between binomial proportions based on paired data, Stat. Med. 17.
+
+    Args:
+        one: with its bounds.
+        other: likewise, subtracted.
+        correlated: correlation of the two estimates.
+    """
+    value = one.value - other.value
+    if one.lower is None or one.upper is None or other.lower is None or other.upper is None:
+        return Figure(value)
+
+    def reach(of_one: float, of_other: float) -> float:
+        return math.sqrt(max(of_one**2 + of_other**2 - 2 * correlated * of_one * of_other, 0.0))
+
+    return Figure(
+        value,
+        value - reach(one.value - one.lower, other.upper - other.value),
+        value + reach(one.upper - one.value, other.value - other.lower),
+    )
 
 
 def wilson_interval(share: float, trials: float) -> tuple[float, float]:

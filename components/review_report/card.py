@@ -10,6 +10,7 @@ from components.evaluation.slices import Evaluation, Figure, Slice
 from components.examples import HAS_SHIP
 from components.pages.markdown import markdown_table
 from components.pages.numbers import number
+from components.review_report.marks import EMPTY
 from components.review_report.page import Origin
 from components.review_report.review import Review
 from components.review_report.settings import PAGE_FILE
@@ -30,6 +31,7 @@ def model_card(review: Review, origin: Origin) -> str:
         "# Model card: ship detector",
         f"Run {origin.run}, model digest `{review.subject.model}`. Curves, pictures and all metrics: "
         f"[{PAGE_FILE}]({PAGE_FILE}) beside this file.",
+        EMPTY,
         "## What it does",
         "Takes an encoded RGB satellite image of any size and answers with the probability that it shows "
         "ships and a mask of their pixels. Made for optical images of the kind that it was trained on; it "

@@ -1,21 +1,16 @@
 """ReviewReport component: one page about a judged model."""
 
 from tfx.dsl.components.base import base_component, executor_spec
-from tfx.types import artifact, channel, channel_utils, component_spec, standard_artifacts
+from tfx.types import channel, channel_utils, component_spec, standard_artifacts
 from tfx.utils import json_utils
 
 from components.code_digest import code_digest
 from components.data_gate.artifact import DataSetReport
 from components.pages.rendering import templates_digest
+from components.review_report.artifact import ModelReview
 from components.review_report.executor import Executor
 from components.review_report.page import TEMPLATES
 from components.review_report.settings import ReviewSettings
-
-
-class ModelReview(artifact.Artifact):
-    """Folder with `index.html`, the page for the person who lets a model be pushed."""
-
-    TYPE_NAME = "ModelReview"
 
 
 class ReviewReportSpec(component_spec.ComponentSpec):

@@ -22,6 +22,7 @@ from components.examples import HAS_SHIP
 from components.pages.rendering import render_page
 from components.review_report.curves import Curves, Points
 from components.review_report.gallery import BEST, MEDIAN, WORST
+from components.review_report.marks import EMPTY
 from components.review_report.plots import HEIGHT_PX, WIDTH_PX, Plot, plot
 from components.review_report.review import ModelReview, Review
 
@@ -72,18 +73,18 @@ class _Confusion:
     silent: int
 
 
-# What made the model and judged it, by what a reader would look for.
+# What made the model and judged it; the modules whose digest the stages carry.
 _CODE = {
-    "segmenter": "components.training.segmenter",
-    "classifier": "components.training.classifier",
-    "detector": "components.ship_detector.executor",
-    "evaluation": "components.evaluation.component",
+    "segmenter": ("components.training.segmenter",),
+    "classifier": ("components.training.classifier",),
+    "detector": ("components.ship_detector.executor",),
+    "evaluation": ("components.evaluation.component", "components.evaluation.metrics"),
 }
 
 
 def code_digests() -> tuple[tuple[str, str], ...]:
     """Digests of the code as it is now, for `Origin.digests`; a cached stage ran the same."""
-    return tuple((f"code digest, {name}", code_digest(module)) for name, module in _CODE.items())
+    return tuple((f"code digest, {name}", code_digest(*modules)) for name, modules in _CODE.items())
 
 
 def render(review: Review, origin: Origin, made_at: datetime | None = None) -> str:
@@ -103,6 +104,7 @@ def render(review: Review, origin: Origin, made_at: datetime | None = None) -> s
         review=review,
         origin=origin,
         verdict=_VERDICTS[review.verdict.state],
+        decision=EMPTY,
         commands=_commands(review.verdict, origin),
         overall=next((part for part in review.evaluation.candidate if not part.features), Slice({})),
         with_ships=_part(review.evaluation.candidate, {HAS_SHIP: "1"}),
@@ -152,7 +154,7 @@ def _commands(verdict: Verdict, origin: Origin) -> list[tuple[str, str]]:
     about = f"{origin.run} --root {shlex.quote(origin.root) if origin.root else 'DIR'}"
     override = " --override" if verdict.state == "failed" else ""
     approve = {
-        "passed": "Let it be pushed (with approval.mode automatic it is without a word)",
+        "passed": "Let it be pushed (with approval.mode automatic, it is at once)",
         "undecided": "Let it be pushed: say why you trust it where the rules cannot tell",
         "failed": "Let it be pushed against the rules; it is marked so wherever it is listed",
     }[verdict.state]

@@ -18,6 +18,7 @@ class Line:
     kind: str
     label: str
     path: str
+    is_dot: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Plot:
         title: of the chart.
         x_label: what runs to the right.
         y_label: what runs upwards.
-        lines: with at least two points each.
+        lines: of one point or more.
         marks: points on them.
         x_ticks: along the foot.
         y_ticks: along the left edge.
@@ -96,7 +97,11 @@ def plot(
         title,
         x_label,
         y_label,
-        [Line(kind, label, _path([place(point) for point in points])) for kind, label, points in drawn],
+        [
+            # A path without length is drawn as a dot, by the round caps of the style sheet.
+            Line(kind, label, _path([place(point) for point in points]), is_dot=len(points) == 1)
+            for kind, label, points in drawn
+        ],
         [Mark(kind, label, *place(point)) for kind, label, point in marks if point is not None],
         [(place((x, y_low))[0], number(x)) for x in round_values(x_low, x_high, _TICKS)],
         [(place((x_low, y))[1], number(y)) for y in round_values(y_low, y_high, _TICKS)],
@@ -106,13 +111,12 @@ def plot(
 
 def _range(values: list[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
-    if 0 < low < high / 2:
+    if low > 0 and (low == high or low < high / 2):
         low = 0.0
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+    return (low, high) if high > low else (low, low + 1)
 
 
 def _path(points: list[tuple[float, float]]) -> str:
     if len(points) == 1:
-        # A dot, with the round caps of the style sheet.
         points = points * 2
     return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)

@@ -10,15 +10,15 @@ import numpy as np
 import tensorflow as tf
 from tfx.utils import path_utils
 
-from components.approval_gate.decision import Subject
-from components.approval_gate.digests import subject_of
 from components.baseline.model_store import ASSETS_EXTRA, SETTINGS_FILE, holds_model
 from components.data_gate.artifact import PAGE_FILE as DATA_PAGE_FILE
 from components.data_gate.judgement import JUDGEMENT_FILE, Judgement
 from components.data_gate.judgement import from_json as from_judgement_json
+from components.evaluation.digests import subject_of
 from components.evaluation.names import SHIP_SIZE
 from components.evaluation.results import read_evaluation
 from components.evaluation.slices import Evaluation
+from components.evaluation.subject import Subject
 from components.evaluation.verdict import VERDICT_FILE, Verdict
 from components.evaluation.verdict import from_json as from_verdict_json
 from components.examples import HAS_SHIP, SHIP_GROUP

@@ -95,9 +95,19 @@ def test_the_review_page_is_told_and_found_again(first_run, tmp_path):
     assert f"ships approve {run} --root {root}" in text
     assert text.count('class="card"') == 3
     page.unlink()
+    page.with_name("model_card.md").unlink()
     # Told on standard output; what it says while it makes the page comes after that here.
     assert str(page) in call(["review", "--root", root]).splitlines()
-    assert f"ships approve {run}" in page.read_text(encoding="utf-8")
+    late = page.read_text(encoding="utf-8")
+    assert f"ships approve {run}" in late
+    # Model, evaluation, data, and the code of four stages: as the run had them, not as they are now.
+    assert len(_digests(text)) == 7
+    assert _digests(late) == _digests(text)
+    assert "data digest" in page.with_name("model_card.md").read_text(encoding="utf-8")
+
+
+def _digests(page):
+    return re.findall(r'<th scope="row">([a-z ,]*digest[a-z ,]*)</th><td class="name">(\w+)</td>', page)
 
 
 def test_an_unchanged_second_run_comes_from_the_cache_and_is_listed(first_run, data):
@@ -125,7 +135,9 @@ def test_an_edited_loss_reruns_the_segmenter_and_what_follows(first_run, data, t
     assert len(stages) == STAGES
 
 
-def test_with_manual_approval_a_persons_word_holds_for_exactly_one_model_and_evaluation(first_run, data):
+def test_with_manual_approval_a_persons_word_holds_for_exactly_one_model_and_evaluation(
+    first_run, data, tmp_path
+):
     root, _ = first_run
     # As if the model had never been pushed.
     store = root / "models" / "ships"
@@ -137,6 +149,9 @@ def test_with_manual_approval_a_persons_word_holds_for_exactly_one_model_and_eva
     run = max(path.name for path in (root / "runs").iterdir())
     assert f"ships approve {run}" in waiting
     call(["approve", "latest", "--root", root, "--note", "all slices fine"])
+    told = tmp_path / "sent.html"
+    call(["review", run, "--root", root, "-o", told])
+    assert "all slices fine" in told.read_text(encoding="utf-8")
 
     # The approval was about another evaluation of the same model.
     judged_otherwise = run_arguments(data, root, **MANUAL, **{"evaluation.rules": OTHER_RULES})

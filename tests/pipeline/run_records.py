@@ -3,9 +3,11 @@
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from components.evaluation.digests import subject_of
 from components.evaluation.names import VERDICT
+from components.evaluation.subject import EVALUATION_DIGEST, MODEL_DIGEST
 from components.evaluation.verdict import VERDICT_FILE, Check, Verdict, to_json
-from components.review_report.settings import PAGE_FILE
+from components.review_report.settings import CARD_FILE, PAGE_FILE
 
 
 class Ledger:
@@ -32,23 +34,31 @@ class Ledger:
         verdict = Verdict((check,))
         (folder / "evaluation" / VERDICT_FILE).write_bytes(to_json(verdict))
         self._stage(run_id, "ShipDetector", "model", folder / "model")
-        self._stage(run_id, "ShipEvaluator", "evaluation", folder / "evaluation", **{VERDICT: verdict.state})
+        subject = subject_of(str(folder / "model"), str(folder / "evaluation"))
+        noted = {
+            VERDICT: verdict.state,
+            MODEL_DIGEST: subject.model,
+            EVALUATION_DIGEST: subject.evaluation,
+        }
+        self._stage(run_id, "ShipEvaluator", "evaluation", folder / "evaluation", **noted)
         return serving
 
     def gated(self, run_id, subject, outcome, version=""):
         """Add gate and Pusher to a run."""
-        digests = {"model_digest": subject.model, "evaluation_digest": subject.evaluation}
+        digests = {MODEL_DIGEST: subject.model, EVALUATION_DIGEST: subject.evaluation}
         folder = self.root.artifacts / run_id / "blessing"
         self._stage(run_id, "ApprovalGate", "blessing", folder, outcome=outcome, **digests)
         pushed = {"pushed_version": version} if version else {}
         self._stage(run_id, "Pusher", "pushed_model", folder.with_name("pushed"), **pushed)
 
     def reviewed(self, run_id, page):
-        """Add a review page to a run."""
+        """Add a review page to a run, with the same text as model card; their folder."""
         folder = self.root.artifacts / run_id / "review"
         folder.mkdir()
-        (folder / PAGE_FILE).write_text(page, encoding="utf-8")
+        for name in (PAGE_FILE, CARD_FILE):
+            (folder / name).write_text(page, encoding="utf-8")
         self._stage(run_id, "ReviewReport", "review", folder)
+        return folder
 
     def screened(self, run_id):
         """A run that ended before its evaluation."""

@@ -2,6 +2,7 @@
 
 import getpass
 import re
+import shutil
 from dataclasses import astuple
 
 import pytest
@@ -9,11 +10,13 @@ from run_records import Ledger
 from typer.testing import CliRunner
 
 from components.approval_gate.approvals import read_approvals
-from components.approval_gate.decision import Subject, decide, to_json
-from components.approval_gate.digests import subject_of
+from components.approval_gate.decision import decide, to_json
 from components.baseline.model_store import latest_version, versions
 from components.errors import InputError
+from components.evaluation.digests import subject_of
+from components.evaluation.subject import Subject
 from components.evaluation.verdict import Check, Verdict
+from components.review_report.marks import EMPTY
 from pipeline.cli import app
 from pipeline.root import Root
 
@@ -71,6 +74,34 @@ def test_a_model_that_fails_needs_override_and_note_and_is_marked(root, ledger):
     ledger.gated(RUN, subject_of(str(folder / "model"), str(folder / "evaluation")), "push", "1795")
     (row,) = (line for line in ships(root, "runs").splitlines() if RUN in line)
     assert row.split()[-5:] == ["failed", "OVERRIDE", "by", getpass.getuser(), "1795"]
+
+
+def test_page_and_model_card_say_what_was_decided(root, ledger):
+    blank = f"top{EMPTY}end"
+    serving = ledger.evaluated(RUN, "fail")
+    folder = ledger.reviewed(RUN, blank)
+    texts = [folder / name for name in ("index.html", "model_card.md")]
+    ledger.evaluated("20261123-110000", weights=b"another model")
+    other = ledger.reviewed("20261123-110000", blank) / "index.html"
+
+    def told():
+        return [text.read_text(encoding="utf-8") for text in texts]
+
+    ships(root, "approve", RUN, "--override", "--note", "labels <are> wrong")
+    for text in told():
+        assert f"Approved against the rules by {getpass.getuser()}" in text
+        assert "labels &lt;are&gt; wrong" in text
+    ships(root, "reject", RUN, "--note", "looked again")
+    for text in told():
+        assert "Rejected by" in text
+        assert "against the rules" not in text
+    (root.model_store / "1").mkdir(parents=True)
+    (root.model_store / "1" / "saved_model.pb").write_bytes(b"older")
+    shutil.copytree(serving, root.model_store / "2")
+    ships(root, "approve", RUN, "--override", "--note", "on second thoughts")
+    ships(root, "rollback", "--note", "ghosts")
+    assert all("Withdrawn in favour of version 1 by" in text for text in told())
+    assert other.read_text(encoding="utf-8") == blank
 
 
 def test_there_is_nothing_to_override_where_no_rule_is_broken(root, ledger):
@@ -150,10 +181,16 @@ def test_files_that_are_no_decision(root, tmp_path, content, told):
 
 def test_files_that_changed_since_the_run_cannot_be_approved(root, ledger):
     serving = ledger.evaluated(RUN)
-    folder = root.artifacts / RUN
-    ledger.gated(RUN, subject_of(str(folder / "model"), str(folder / "evaluation")), "waiting")
     (serving / "weights").write_bytes(b"others")
     assert "the files of the model" in refused(root, "approve", RUN)
+    (serving / "weights").write_bytes(b"weights")
+    # A verdict that was turned round, and a gate that saw it so.
+    folder = root.artifacts / RUN
+    verdict = folder / "evaluation" / "verdict.json"
+    verdict.write_bytes(verdict.read_bytes().replace(b'"pass"', b'"fail"'))
+    ledger.gated(RUN, subject_of(str(folder / "model"), str(folder / "evaluation")), "refused")
+    assert "the files of the evaluation" in refused(root, "approve", RUN, "--override", "--note", "x")
+    assert not root.approvals.exists()
 
 
 def test_runs_show_verdict_and_present_word(root, ledger):

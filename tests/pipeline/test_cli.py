@@ -138,6 +138,13 @@ def test_a_root_in_use_is_refused(data):
     assert "another run" in result.stderr
 
 
+def test_a_root_in_an_object_store_ends_at_once_with_code_2(tmp_path):
+    result = _ships("approve", "latest", "--root", "s3://bucket/runs")
+    assert result.returncode == 2
+    assert "--root s3://bucket/runs: expected a folder" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_listing_runs_of_an_empty_root_says_what_to_do(tmp_path):
     result = _ships("runs", "--root", tmp_path)
     assert result.returncode == 2

@@ -7,6 +7,7 @@ from run_records import Ledger
 from typer.testing import CliRunner
 
 from components.errors import InputError
+from components.review_report.marks import EMPTY
 from pipeline.cli import app
 from pipeline.root import Root
 
@@ -42,6 +43,23 @@ def test_a_copy_is_written_where_asked(ledger, tmp_path):
     assert copy.read_text() == "page"
     with pytest.raises(InputError, match=r"--output .*cannot be written"):
         review(ledger, "-o", str(tmp_path / "no" / "folder.html"))
+
+
+def test_a_copy_says_what_was_decided_by_now_unless_the_table_was_tampered_with(ledger, tmp_path):
+    ledger.evaluated(RUN, "fail")
+    blank = f"page{EMPTY}"
+    page = ledger.reviewed(RUN, blank) / "index.html"
+    approve = ["approve", RUN, "--override", "--note", "x", "--root", str(ledger.root.path)]
+    assert CliRunner().invoke(app, approve).exit_code == 0
+    page.write_text(blank, encoding="utf-8")  # as if the stage had made it anew since
+    copy = tmp_path / "sent.html"
+    review(ledger, "-o", str(copy))
+    assert "Approved against the rules" in copy.read_text()
+    table = ledger.root.approvals
+    table.write_text(table.read_text().replace("approve", "reject", 1))
+    result = CliRunner().invoke(app, ["review", "--root", str(ledger.root.path)])
+    assert result.exit_code == 0
+    assert "line 2" in result.output
 
 
 def test_without_an_evaluation_there_is_nothing_to_review(ledger):

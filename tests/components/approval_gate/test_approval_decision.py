@@ -1,7 +1,8 @@
 import pytest
 
 from components.approval_gate.approvals import Record
-from components.approval_gate.decision import Subject, decide, from_json, to_json
+from components.approval_gate.decision import decide, from_json, to_json
+from components.evaluation.subject import Subject
 from components.evaluation.verdict import Check, Verdict
 
 SUBJECT = Subject("model", "evaluation")

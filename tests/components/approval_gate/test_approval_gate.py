@@ -12,9 +12,16 @@ from tfx.types import standard_artifacts
 from components.approval_gate.approvals import Record, append_approval
 from components.approval_gate.component import Executor
 from components.approval_gate.decision import DECISION_FILE, from_json
-from components.approval_gate.digests import folder_digest, subject_of
 from components.baseline.model_store import versions
+from components.evaluation.digests import folder_digest, subject_of
+from components.evaluation.subject import EVALUATION_DIGEST, MODEL_DIGEST, Subject
 from components.evaluation.verdict import VERDICT_FILE, Check, Verdict, to_json
+from components.evaluation.verdict import from_json as from_verdict_json
+from components.review_report.artifact import ModelReview
+from components.review_report.marks import EMPTY
+from components.review_report.settings import CARD_FILE, PAGE_FILE
+
+REVIEW_FILES = (PAGE_FILE, CARD_FILE)
 
 
 class Case:
@@ -23,6 +30,10 @@ class Case:
     def __init__(self, folder):
         self.model, self.evaluation = folder / "model", folder / "evaluation"
         self.approvals, self.store = folder / "approvals.csv", folder / "store"
+        self.review = folder / "review"
+        self.review.mkdir()
+        for name in REVIEW_FILES:
+            (self.review / name).write_text(f"made before{EMPTY}", encoding="utf-8")
         serving = self.model / "Format-Serving"
         (serving / "variables").mkdir(parents=True)
         (serving / "saved_model.pb").write_bytes(b"graph")
@@ -35,6 +46,7 @@ class Case:
     def judged(self, outcome):
         check = Check("dice", "cascade", {}, "min", 0.4, outcome, holds=outcome != "pass", value=0.7)
         (self.evaluation / VERDICT_FILE).write_bytes(to_json(Verdict((check,))))
+        self.noted = subject_of(str(self.model), str(self.evaluation))
 
     def says(self, action, **fields):
         subject = subject_of(str(self.model), str(self.evaluation))
@@ -45,11 +57,16 @@ class Case:
         """Runs gate and Pusher; the gate's decision."""
         model, evaluation = standard_artifacts.Model(), standard_artifacts.ModelEvaluation()
         blessing, pushed = standard_artifacts.ModelBlessing(), standard_artifacts.PushedModel()
+        review = ModelReview()
+        review.uri = str(self.review)
         model.uri, evaluation.uri = str(self.model), str(self.evaluation)
+        evaluation.set_string_custom_property(MODEL_DIGEST, self.noted.model)
+        evaluation.set_string_custom_property(EVALUATION_DIGEST, self.noted.evaluation)
         number = len(list(self._blessings.glob("*")))
         blessing.uri, pushed.uri = str(self._blessings / str(number)), str(self.store.parent / "pushed")
         properties = {"mode": mode, "approvals": str(self.approvals), "store": str(self.store)}
-        Executor().Do({"model": [model], "evaluation": [evaluation]}, {"blessing": [blessing]}, properties)
+        inputs = {"model": [model], "evaluation": [evaluation], "review": [review]}
+        Executor().Do(inputs, {"blessing": [blessing]}, properties)
         destination = tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(self.store))
         )
@@ -58,7 +75,8 @@ class Case:
             {"pushed_model": [pushed]},
             {"push_destination": json_format.MessageToJson(destination)},
         )
-        decision = from_json((self._blessings / str(number) / DECISION_FILE).read_bytes())
+        self.blessing = self._blessings / str(number)
+        decision = from_json((self.blessing / DECISION_FILE).read_bytes())
         assert blessing.get_string_custom_property("outcome") == decision.outcome
         return decision
 
@@ -83,6 +101,7 @@ def test_a_model_that_passes_is_pushed_once(case):
 def test_a_person_lets_it_through(case):
     assert case.gate().outcome == "waiting"
     assert case.pushed == []
+    assert not any((case.blessing / name).exists() for name in REVIEW_FILES)
     case.says("approve", note="looks right")
     assert "looks right" in case.gate().reason
     assert len(case.pushed) == 1
@@ -116,11 +135,42 @@ def _change_verdict(case):
     file.write_bytes(file.read_bytes().replace(b"0.7", b"0.9"))
 
 
-@pytest.mark.parametrize("change", [_swap_weights, _add_file, _rename_file, _change_metrics, _change_verdict])
+CHANGES = [_swap_weights, _add_file, _rename_file, _change_metrics, _change_verdict]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_an_approval_is_for_these_very_files(case, change):
     case.says("approve")
     change(case)
+    case.noted = subject_of(str(case.model), str(case.evaluation))  # trained or evaluated anew
     assert case.gate().outcome == "waiting"
+    assert case.pushed == []
+
+
+@pytest.mark.parametrize("mode", ["manual", "automatic"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_was_changed_after_the_evaluation_is_not_pushed_whatever_people_say(case, change, mode):
+    change(case)
+    assert case.gate(mode).outcome == "refused"
+    case.says("approve", note="of the files as they are now")
+    decision = case.gate(mode)
+    assert decision.outcome == "refused"
+    assert "not those that the evaluator saw" in decision.reason
+    assert case.pushed == []
+
+
+def test_a_verdict_that_was_turned_round_pushes_nothing(case):
+    case.judged("fail")
+    file = case.evaluation / VERDICT_FILE
+    file.write_bytes(file.read_bytes().replace(b'"fail"', b'"pass"').replace(b"true", b"false"))
+    assert from_verdict_json(file.read_bytes()).state == "passed"
+    assert case.gate("automatic").outcome == "refused"
+    assert case.pushed == []
+
+
+def test_an_evaluation_that_does_not_say_what_it_is_of_pushes_nothing(case):
+    case.noted = Subject("", "")
+    assert case.gate("automatic").outcome == "refused"
     assert case.pushed == []
 
 
@@ -153,6 +203,11 @@ def test_a_model_that_fails_needs_an_override(case):
     decision = case.gate()
     assert (decision.outcome, decision.override) == ("push", True)
     assert "against the rules" in decision.reason
+    for name in REVIEW_FILES:
+        told = (case.blessing / name).read_text(encoding="utf-8")
+        assert "Approved against the rules by anna" in told
+        assert "the test set is wrong" in told
+        assert "anna" not in (case.review / name).read_text(encoding="utf-8")
 
 
 def test_the_digest_of_a_pushed_model_is_that_of_the_candidate(case):

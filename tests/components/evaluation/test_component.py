@@ -14,6 +14,7 @@ from told import told_progress
 from components.errors import SettingsError
 from components.evaluation.component import Executor, ShipEvaluator
 from components.evaluation.config import eval_config
+from components.evaluation.digests import subject_of
 from components.evaluation.image_numbers import dice
 from components.evaluation.names import (
     CASCADE,
@@ -25,6 +26,7 @@ from components.evaluation.names import (
 )
 from components.evaluation.results import read_evaluation
 from components.evaluation.settings import EvaluationSettings
+from components.evaluation.subject import EVALUATION_DIGEST, MODEL_DIGEST, Subject
 from components.evaluation.verdict import VERDICT_FILE, from_json
 from components.examples import HAS_SHIP, SHIP_GROUP, ship_group, split_name
 
@@ -111,6 +113,8 @@ def _evaluate(folder, settings, missed=0.0, baseline_missed=None, rows=IMAGES):
     )
     verdict = from_json((folder / "evaluation" / VERDICT_FILE).read_bytes())
     assert evaluation.get_string_custom_property(VERDICT) == verdict.state
+    noted = (evaluation.get_string_custom_property(name) for name in (MODEL_DIGEST, EVALUATION_DIGEST))
+    assert Subject(*noted) == subject_of(candidate.uri, evaluation.uri)
     return evaluation, verdict, read_evaluation(evaluation.uri)
 
 

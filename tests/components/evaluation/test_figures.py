@@ -24,7 +24,15 @@ from components.errors import SettingsError
 from components.evaluation import names
 from components.evaluation.component import Executor
 from components.evaluation.config import eval_config
-from components.evaluation.names import CASCADE, CLASSIFIER, SEGMENTER, SHIP_SIZE, SHIP_SIZES
+from components.evaluation.names import (
+    BASELINE,
+    CANDIDATE,
+    CASCADE,
+    CLASSIFIER,
+    SEGMENTER,
+    SHIP_SIZE,
+    SHIP_SIZES,
+)
 from components.evaluation.results import read_evaluation
 from components.evaluation.settings import EvaluationSettings
 from components.evaluation.slices import Evaluation, Figure, Slice
@@ -52,22 +60,31 @@ class Scored:
     def served(self) -> Mask:
         return self.mask * np.uint8(self.probability >= THRESHOLD)
 
+    @property
+    def before(self) -> "Scored":
+        """The same image with the answers of another model: masks a little off, other probabilities."""
+        return replace(self, mask=np.roll(self.mask, 2, axis=0), probability=7 * self.probability % 1)
+
 
 class Answers(tf.Module):
-    """Answers with what the Example says; without masks, as models did before these were measured."""
+    """Answers with what the Example says; without masks, as models did before these were measured.
 
-    def __init__(self, masks: bool) -> None:
+    The names of the features from which it reads begin with `of`.
+    """
+
+    def __init__(self, masks: bool, of: str) -> None:
         super().__init__()
-        self.masks = masks
+        self.masks, self.of = masks, of
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         shapes = {"judged": ([2], tf.float32), SEGMENTER: ([3], tf.float32), CASCADE: ([3], tf.float32)}
-        row = tf.io.parse_example(
+        told = tf.io.parse_example(
             examples,
-            {name: tf.io.FixedLenFeature(*shape) for name, shape in shapes.items()}
-            | {name: tf.io.FixedLenFeature([], tf.string) for name in ("alone", "silenced")},
+            {self.of + name: tf.io.FixedLenFeature(*shape) for name, shape in shapes.items()}
+            | {self.of + name: tf.io.FixedLenFeature([], tf.string) for name in ("alone", "silenced")},
         )
+        row = {name.removeprefix(self.of): value for name, value in told.items()}
         heads = {SEGMENTER: row[SEGMENTER], CASCADE: row[CASCADE]}
         if not self.masks:
             return {CLASSIFIER: row["judged"][:, :1], **heads}
@@ -129,21 +146,21 @@ def pixels(truth: Mask, mask: Mask) -> list[int]:
 def example(image: Scored) -> bytes:
     truth = np.clip(sum(image.ships, np.zeros((HEIGHT, WIDTH), np.uint8)), 0, 1)
     texts = {
-        "alone": [rle.encode(image.mask)],
-        "silenced": [rle.encode(image.served)],
         ENCODED_PIXELS: [rle.encode(ship) for ship in image.ships],
         SHIP_GROUP: [ship_group(len(image.ships))],
         "Source": [image.source],
     }
+    numbers: dict[str, list[float]] = {}
+    for of, answer in ((CANDIDATE, image), (BASELINE, image.before)):
+        texts[of + "alone"] = [rle.encode(answer.mask)]
+        texts[of + "silenced"] = [rle.encode(answer.served)]
+        numbers[of + "judged"] = [answer.probability, answer.probability >= THRESHOLD]
+        numbers[of + SEGMENTER] = list(pixels(truth, answer.mask))
+        numbers[of + CASCADE] = list(pixels(truth, answer.served))
     record = tf.train.Example()
     for name, values in texts.items():
         listed = tf.train.BytesList(value=[text.encode() for text in values])
         record.features.feature[name].CopyFrom(tf.train.Feature(bytes_list=listed))
-    numbers = {
-        "judged": [image.probability, image.probability >= THRESHOLD],
-        SEGMENTER: pixels(truth, image.mask),
-        CASCADE: pixels(truth, image.served),
-    }
     for name, row in numbers.items():
         record.features.feature[name].float_list.value.extend(row)
     record.features.feature[HAS_SHIP].int64_list.value.append(len(image.ships) > 0)
@@ -151,8 +168,8 @@ def example(image: Scored) -> bytes:
     return serialized
 
 
-def saved(folder: Path, masks: bool) -> standard_artifacts.Model:
-    module = Answers(masks)
+def saved(folder: Path, masks: bool = True, of: str = CANDIDATE) -> standard_artifacts.Model:
+    module = Answers(masks, of)
     artifact = standard_artifacts.Model()
     artifact.uri = str(folder)
     artifact.id = 1
@@ -161,21 +178,19 @@ def saved(folder: Path, masks: bool) -> standard_artifacts.Model:
 
 
 def evaluate(
-    folder: Path, images: list[Scored], baseline_masks: bool | None = None, **settings: Any
+    folder: Path, images: list[Scored], baseline: standard_artifacts.Model | None = None, **settings: Any
 ) -> Evaluation:
     splits: dict[str, list[bytes]] = {"test_ships": [], "test_empty": []}
     for image in images:
         splits[split_name("test", len(image.ships))].append(example(image))
-    evaluation, baseline = standard_artifacts.ModelEvaluation(), standard_artifacts.Model()
-    evaluation.uri, baseline.uri = str(folder / "evaluation"), str(folder / "none")
-    if baseline_masks is not None:
-        baseline = saved(folder / "baseline", baseline_masks)
+    evaluation, none = standard_artifacts.ModelEvaluation(), standard_artifacts.Model()
+    evaluation.uri, none.uri = str(folder / "evaluation"), str(folder / "none")
     config = eval_config(EvaluationSettings(rules=(), **settings), ("Source",))
     Executor().Do(
         {
             "examples": [write_examples(folder / "examples", splits)],
-            "model": [saved(folder / "candidate", masks=True)],
-            "baseline_model": [baseline],
+            "model": [saved(folder / "candidate")],
+            "baseline_model": [baseline or none],
         },
         {"evaluation": [evaluation]},
         {
@@ -189,7 +204,16 @@ def evaluate(
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
-    return evaluate(tmp_path_factory.mktemp("figures"), IMAGES, baseline_masks=False)
+    """Beside a baseline from before models told masks; what it does tell is the same."""
+    folder = tmp_path_factory.mktemp("figures")
+    return evaluate(folder, IMAGES, saved(folder / "baseline", masks=False))
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    """Beside a baseline that answers otherwise."""
+    folder = tmp_path_factory.mktemp("compared")
+    return evaluate(folder, IMAGES, saved(folder / "baseline", of=BASELINE))
 
 
 def size_of(area_px: float) -> str:
@@ -368,6 +392,56 @@ def test_metrics_of_the_classifier_equal_independent_ones(
         assert figure.lower < figure.value < figure.upper  # type: ignore[operator]
 
 
+def gain_of_shares(
+    one: tuple[NDArray[Any], NDArray[Any]], other: tuple[NDArray[Any], NDArray[Any]]
+) -> tuple[float, float, float]:
+    """Difference of two shares of the same images, by Newcombe's square and add with their correlation."""
+    (x, below_x, x_low, x_high), (y, below_y, y_low, y_high) = (
+        (above.sum() / below.sum(), below.sum(), *wilson(above.sum() / below.sum(), below.sum()))
+        for above, below in (one, other)
+    )
+    parts = (one[0] - x * one[1]) / below_x, (other[0] - y * other[1]) / below_y
+    spread = np.sqrt(np.sum(parts[0] ** 2) * np.sum(parts[1] ** 2))
+    alike = np.sum(parts[0] * parts[1]) / spread if spread else 0.0
+    down = (x - x_low) ** 2 + (y_high - y) ** 2 - 2 * alike * (x - x_low) * (y_high - y)
+    up = (x_high - x) ** 2 + (y - y_low) ** 2 - 2 * alike * (x_high - x) * (y - y_low)
+    return x - y, x - y - np.sqrt(max(down, 0)), x - y + np.sqrt(max(up, 0))
+
+
+@pytest.mark.parametrize(("features", "belongs"), SLICES)
+def test_paired_differences_equal_independent_ones(
+    compared: Evaluation, features: dict[str, str], belongs: Any
+) -> None:
+    images = [image for image in IMAGES if belongs(image)]
+    before = [image.before for image in images]
+    gains = part_of(compared.candidate, features).gains
+    for head in (SEGMENTER, CASCADE):
+        values = (expected_of_masks(each, head)["dice"][0] for each in (images, before))
+        assert gains[head, "dice"].value == pytest.approx(np.subtract(*values), abs=1e-6)
+    truth = np.array([bool(image.ships) for image in images])
+    said = [np.array([one.probability >= THRESHOLD for one in each]) for each in (images, before)]
+    always = np.ones_like(truth)
+    for name, pairs in {
+        "precision": [(truth & each, each) for each in said],
+        "recall": [(truth & each, truth) for each in said],
+        "accuracy": [(truth == each, always) for each in said],
+    }.items():
+        gain = gains.get((CLASSIFIER, name))
+        if not all(below.any() for _, below in pairs):
+            assert gain is None, name
+        else:
+            one, other = ((above.astype(float), below.astype(float)) for above, below in pairs)
+            assert_equal(gain, gain_of_shares(one, other), name)
+    area = gains.get((CLASSIFIER, "auc"))
+    if truth.all() or not truth.any():
+        assert area is None
+    else:
+        assert area is not None
+        areas = (roc_auc_score(truth, [one.probability for one in each]) for each in (images, before))
+        assert area.value == pytest.approx(np.subtract(*areas), abs=1e-6)
+        assert area.lower < area.value < area.upper  # type: ignore[operator]
+
+
 def test_a_baseline_without_masks_is_compared_by_what_it_tells(result: Evaluation) -> None:
     candidate, baseline = result.candidate[0], result.baseline[0]
     for metric in ("dice", "pixel_iou"):
@@ -375,6 +449,10 @@ def test_a_baseline_without_masks_is_compared_by_what_it_tells(result: Evaluatio
     assert baseline.figures[CLASSIFIER, "auc"] == candidate.figures[CLASSIFIER, "auc"]
     assert baseline.value(CASCADE, "f2") is None
     assert baseline.value(CLASSIFIER, "recall") is None
+    told = ("dice", "pixel_dice", "pixel_iou", "pixel_precision", "pixel_recall")
+    assert candidate.gains.keys() == {(CLASSIFIER, "auc")} | {
+        (head, metric) for head in (SEGMENTER, CASCADE) for metric in told
+    }
 
 
 def test_rules_know_every_metric_in_0_1_that_is_measured(result: Evaluation) -> None:

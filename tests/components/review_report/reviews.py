@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.approval_gate.decision import Subject
 from components.data_gate.judgement import Judgement, Rule
 from components.evaluation.image_numbers import dice
 from components.evaluation.names import ACCURACY, AUC, CASCADE, CLASSIFIER, DICE, IMAGES, SEGMENTER
 from components.evaluation.slices import Evaluation, Figure, Slice
+from components.evaluation.subject import Subject
 from components.evaluation.verdict import Check, Verdict
 from components.examples import HAS_SHIP, IMAGE, SHIP_GROUP, ship_group
 from components.masks.rle import encode

@@ -147,3 +147,11 @@ def test_a_plot_scales_to_its_values_and_is_none_without_any():
     )
     assert drawn.lines[0].path == "M0 0L250 110"
     assert [text for _, text in drawn.x_ticks] == ["0", "10", "20", "30", "40"]
+
+
+def test_a_single_epoch_is_a_dot_on_scales_from_zero():
+    (line,) = plot("t", "x", "y", [("candidate", "c", [(20, 0.08)])], unit_scale=False).lines
+    assert line.is_dot
+    assert line.path == "M250 0L250 0"
+    nothing = plot("t", "x", "y", [("candidate", "c", [(0, 0.0)])], unit_scale=False)
+    assert nothing.lines[0].path == "M0 165L0 165"
