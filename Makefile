@@ -18,10 +18,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c '
 UV = $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(BIN)/uv)
 EXPORT = $(UV) export --frozen --no-emit-project --format requirements-txt --no-header
 
-.PHONY: help venv demo test test-unit test-slow fuzz bench soak lint types format lock clean
+.PHONY: help venv demo test test-unit test-slow fuzz bench soak other-servers lint types format lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(READY) ## Make the environment in .venv from the lock file
 
@@ -60,7 +60,10 @@ bench: $(READY) ## Measure codec, ingestion, serving and training beside floors 
 		$(if $(TORCH_PYTHON),--torch-python $(TORCH_PYTHON))
 
 soak: $(READY) ## Send 20,000 requests to a server, every hundredth broken (REQUESTS=2000 for fewer)
-	@PYTHONPATH=tests $(BIN)/python -m benchmarks.serving --soak $(REQUESTS) -o build/bench/soak.json
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.soak --requests $(REQUESTS) -o build/bench/soak.json
+
+other-servers: $(READY) ## Compare ships serve with Triton and KServe's server (4 GB of packages, into build)
+	@PYTHONPATH=tests TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m other_servers $(ARGS)
 
 lint: $(READY) ## Check style
 	@$(BIN)/ruff check $(PACKAGES)

@@ -111,7 +111,7 @@ def serving(command: Sequence[str], models: Path, name: str, log: Path) -> Itera
     Raises:
         InputError: there is no such command.
     """
-    port = _free_port()
+    port = free_port()
     words = [word.format(python=sys.executable, models=models, name=name, port=port) for word in command]
     with log.open("wb") as output:
         try:
@@ -129,7 +129,8 @@ def serving(command: Sequence[str], models: Path, name: str, log: Path) -> Itera
             process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that was free a moment ago."""
     # Between this and the server's own bind another process could take it; the server then ends and says so.
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

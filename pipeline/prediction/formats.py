@@ -12,9 +12,9 @@ from typing import IO, Any
 import numpy as np
 
 from components.errors import InputError
-from components.masks import rle
+from components.masks import geojson, rle
 from components.masks.instances import Instance, box_pixels
-from components.masks.outlines import Polygon, Ring, doubled_area, outlines
+from components.masks.outlines import outlines
 from pipeline.prediction.forms import Format
 from pipeline.prediction.journal import Entry, Picture
 
@@ -103,41 +103,14 @@ def _features(entries: Iterable[Entry], version: int) -> Iterator[dict[str, Any]
             }
 
 
-def _geometry(instance: Instance, picture: Picture) -> dict[str, Any]:
-    polygons = [_placed(polygon, instance) for polygon in outlines(box_pixels(instance, picture.height))]
+def _geometry(instance: Instance, picture: Picture) -> geojson.Geometry:
+    polygons = geojson.polygons_px(instance, picture.height)
     if not picture.crs:
-        return _multi_polygon([[ring.tolist() for ring in rings] for rings in polygons])
+        return geojson.geometry(polygons)
     # An optional library, of which GeoTIFFs cannot have done without.
     from pipeline.prediction.rasters import to_wgs84  # noqa: PLC0415
 
-    return _multi_polygon(
-        [
-            _turned([np.asarray(ring)[:-1] for ring in rings])
-            for rings in to_wgs84([[r.tolist() for r in rings] for rings in polygons], picture)
-        ]
-    )
-
-
-def _placed(polygon: Polygon, instance: Instance) -> list[Ring]:
-    """Closed rings of a polygon in px of the whole image, the outer one first and counterclockwise."""
-    offset = np.array([instance.left, instance.top])
-    return [np.array(ring) for ring in _turned([ring + offset for ring in (polygon.outer, *polygon.holes)])]
-
-
-def _turned(rings: Iterable[Any]) -> list[Any]:
-    """Rings [n, 2] closed, the first one counterclockwise, the others clockwise, as RFC 7946 wants them."""
-    turned = []
-    for index, ring in enumerate(rings):
-        wanted = 1 if index == 0 else -1
-        corners = ring if doubled_area(ring) * wanted > 0 else ring[::-1]
-        turned.append([*corners.tolist(), corners[0].tolist()])
-    return turned
-
-
-def _multi_polygon(polygons: list[list[Any]]) -> dict[str, Any]:
-    if len(polygons) == 1:
-        return {"type": "Polygon", "coordinates": polygons[0]}
-    return {"type": "MultiPolygon", "coordinates": polygons}
+    return geojson.geometry(to_wgs84(polygons, picture))
 
 
 def _write_coco(entries: Entries, version: int, as_polygons: bool, file: IO[bytes]) -> None:

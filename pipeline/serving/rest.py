@@ -13,6 +13,7 @@ from aiohttp import web
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2
 
+from components.masks import geojson
 from components.masks.instances import instances
 from pipeline.serving import sample
 from pipeline.serving.desk import Desk, Ticket
@@ -199,7 +200,10 @@ def _found(prediction: Prediction) -> bytes:
             "width": mask.shape[1],
             "ship_probability": float(prediction.outputs["ship_probability"][0]),
             "encoded_pixels": prediction.outputs["encoded_pixels"][0].decode(),
-            "ships": [vars(ship) for ship in ships],
+            "ships": [
+                vars(ship) | {"geometry": geojson.geometry(geojson.polygons_px(ship, len(mask)))}
+                for ship in ships
+            ],
             "mask_png_bytes": b64encode(png).decode(),
         }
     )

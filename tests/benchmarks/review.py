@@ -58,7 +58,7 @@ def main() -> None:
 def prepare(folder: Path, size: int) -> None:
     """Test splits of `size` images, and two detectors that differ in their threshold."""
     import tensorflow as tf
-    from brightness_networks import CLASSIFIER_PX, classifier, segmenter
+    from brightness_networks import classifier, segmenter
 
     from components.ship_detector.detector import ShipDetector
     from components.ship_detector.export import THRESHOLDS_FILE, export
@@ -78,7 +78,7 @@ def prepare(folder: Path, size: int) -> None:
     (folder / "statistics").mkdir()
     for name, threshold in (("candidate", 0.5), ("baseline", 0.9)):
         settings = DetectorSettings(tile_px=256, overlap_px=32, mask_threshold=threshold)
-        detector = ShipDetector(classifier(), CLASSIFIER_PX, segmenter(), ContrastSettings(), settings)
+        detector = ShipDetector(classifier(), segmenter(), ContrastSettings(), settings)
         model = folder / name
         export(detector, {"thresholds": {}}, str(folder / "statistics"), str(model / "Format-Serving"))
         (model / THRESHOLDS_FILE).write_text('{"thresholds": {}}', encoding="utf-8")

@@ -1,272 +1,215 @@
 """`ships serve` on one 768 x 768 JPEG at a time: `python -m benchmarks.serving`.
 
 The server is a process of its own on this machine, the clients are threads of this one. Beside it, in this
-process and in the same run: the SavedModel called without any protocol, and its two networks alone, without
-decoding, contrast, thresholds and run lengths. Without --models a detector of the default settings is
-exported, untrained: it takes as long as a trained one, and finds nothing. `--soak N` sends N requests
-instead.
+process: the SavedModel called without any protocol, and its two networks alone, without decoding,
+contrast, thresholds and run lengths. Without --models a detector of the default settings is exported,
+untrained: it takes as long as a trained one, and finds nothing.
+
+What is compared takes turns, request by request and in another order each time, so that whatever else
+the machine does meets all alike. What a protocol costs is the ratio of its median to that of the bare call,
+with the interval in which 95 % of the ratios of resampled rounds lie: an interval of many per cent says that
+the machine was too busy to tell.
 """
 
 import argparse
-import http.client
-import json
-import socket
 import tempfile
 import threading
 import time
-from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import grpc
 import numpy as np
-import psutil
+import numpy.typing as npt
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from served_process import GrpcClient, Ports, RestClient, body, export_untrained, newest, ships_serve
 
 from benchmarks.report import Row, save, show
-from components.infra_validator.server import serving
 from components.transform.decoding import decode_rgb
 from pipeline.serving.sample import sea_with_ships
 
-_NAME = "ships"
 _IMAGES = 4
-_CLIENTS = (1, 4)
+_CLIENTS = 4
+_BLOCKS = 5
 _WARM_UP = 5
-_START_S = 180.0
-_PATH = f"/v1/models/{_NAME}:predict"
+_RESAMPLES = 2000
+_BARE = "SavedModel call"
 
-Ask = Callable[[int], float]
+# Asks about the image of a number and waits for the run lengths.
+Ask = Callable[[int], Any]
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Latency and throughput of ships serve; a soak of it.")
+    parser = argparse.ArgumentParser(description="Latency and throughput of ships serve.")
     parser.add_argument("--models", type=Path, help="folder of pushed models; default: an untrained one")
-    parser.add_argument("--requests", type=int, default=100, help="for each figure; default 100")
-    parser.add_argument("--soak", type=int, help="instead: so many requests, 1 %% of them broken")
+    parser.add_argument(
+        "--requests", type=int, default=100, help="for each figure; default 100, about 4 minutes"
+    )
     parser.add_argument("-o", "--output", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        models = arguments.models or _export(Path(folder), tiny=bool(arguments.soak))
-        if arguments.soak:
-            rows = soak(models, arguments.soak, Path(folder))
-            show(f"{arguments.soak} requests by 4 clients, every hundredth a truncated JPEG", rows)
-        else:
-            rows = measure(models, arguments.requests, Path(folder))
-            show(f"One 768 x 768 JPEG to run lengths, {arguments.requests} requests a row", rows)
-    save(arguments.output, {"soak" if arguments.soak else "serving": rows})
+        models = arguments.models or export_untrained(Path(folder))
+        one, several = measure(models, arguments.requests, Path(folder))
+    show(f"One 768 x 768 JPEG to run lengths, {arguments.requests} requests a row, taking turns", one)
+    show(f"{_CLIENTS} clients at once, {_BLOCKS} blocks a row, taking turns", several)
+    save(arguments.output, {"serving": one, "serving, several clients": several})
 
 
-def measure(models: Path, requests: int, scratch: Path) -> list[Row]:
-    """Latencies in ms and requests a second of the networks, the SavedModel, REST and gRPC."""
+def measure(models: Path, requests: int, scratch: Path) -> tuple[list[Row], list[Row]]:
+    """Figures of one client (networks, SavedModel, REST, gRPC), and of several (REST, gRPC)."""
     images = [sea_with_ships(seed) for seed in range(_IMAGES)]
-    version = max((models / _NAME).iterdir(), key=lambda folder: int(folder.name))
-    model: Any = tf.saved_model.load(str(version))
-    rows = [
-        _timed("networks alone", 1, requests, _networks(model, images)),
-        _timed("SavedModel call", 1, requests, _signature(model, images)),
-    ]
-    bare_ms = float(rows[-1]["p50 ms"])
-    if hasattr(model, "_classify"):
-        # As if the classifier saw no ship: above every probability.
-        usual = model.classifier_threshold.numpy()
-        model.classifier_threshold.assign(2.0)
-        rows.append(_timed("SavedModel call, no ship", 1, requests, _signature(model, images)))
-        model.classifier_threshold.assign(usual)
-    del model
-    with _server(models, scratch) as (rest_port, grpc_port):
-        for clients in _CLIENTS:
-            for name, client in (("REST", _rest(rest_port, images)), ("gRPC", _grpc(grpc_port, images))):
-                rows.append(_timed(name, clients, requests, client))
-    for row in rows:
-        row["% over SavedModel"] = (float(row["p50 ms"]) / bare_ms - 1) * 100 if row["clients"] == 1 else ""
-    return rows
+    model: Any = tf.saved_model.load(str(newest(models)))
+    with ships_serve(models, scratch) as ports:
+        ways: dict[str, Ask] = {"networks alone": _networks(model, images), _BARE: _signature(model, images)}
+        if hasattr(model, "_classify"):
+            ways["SavedModel call, no ship"] = _no_ship(model, images)
+        protocols = _protocols(ports, images)
+        ways |= {name: connect() for name, connect in protocols.items()}
+        latencies_s = take_turns(ways, requests)
+        several = _several(protocols, requests)
+    return [_row(name, latencies_s) for name in ways], several
 
 
-def soak(models: Path, requests: int, scratch: Path) -> list[Row]:
-    """Counts answers and looks at the server's memory, a row for each tenth of the requests.
-
-    Raises:
-        SystemExit: an answer is lost, or is not what it should be.
-    """
-    good = sea_with_ships(0)
-    bodies = {False: _body(good), True: _body(good[: len(good) // 2])}
-    rows: list[Row] = []
-    with _server(models, scratch) as (port, _), ThreadPoolExecutor(max(_CLIENTS)) as pool:
-        (process,) = psutil.Process().children()
-        connections = threading.local()
-
-        def ask(number: int) -> str:
-            broken = number % 100 == 99
-            if not hasattr(connections, "rest"):
-                connections.rest = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            try:
-                connections.rest.request("POST", _PATH, bodies[broken])
-                answer = connections.rest.getresponse()
-                told = json.load(answer)
-            except (OSError, ValueError, http.client.HTTPException):
-                return "lost"
-            expected = answer.status == (400 if broken else 200) and ("error" in told) == broken
-            return ("refused" if broken else "answered") if expected else "wrong"
-
-        for tenth in np.array_split(np.arange(requests), 10):
-            started = time.perf_counter()
-            outcomes = list(pool.map(ask, tenth.tolist()))
-            seconds = time.perf_counter() - started
-            counts = {what: outcomes.count(what) for what in ("answered", "refused", "wrong", "lost")}
-            rows.append(
-                {
-                    "requests": int(tenth[-1]) + 1,
-                    **counts,
-                    "per s": len(tenth) / seconds,
-                    "server MB": process.memory_info().rss / 2**20,
-                }
-            )
-    if any(row["wrong"] or row["lost"] for row in rows):
-        show("lost or wrong answers", rows)
-        raise SystemExit(1)
-    return rows
-
-
-def _timed(what: str, clients: int, requests: int, connect: Callable[[], Ask]) -> Row:
-    """Latencies over all clients, each of which asks again as soon as it is answered."""
-    latencies_s: list[float] = []
-
-    def work(_: int) -> None:
-        ask = connect()
-        for number in range(_WARM_UP):
+def take_turns(ways: Mapping[str, Ask], rounds: int) -> dict[str, npt.NDArray[np.float64]]:
+    """Seconds of each way [rounds]; the same image in a round, the order rotated from one to the next."""
+    for number in range(_WARM_UP):
+        for ask in ways.values():
             ask(number)
-        ready.wait()
-        latencies_s.extend([ask(number) for number in range(requests // clients)])
+    latencies_s = {name: np.zeros(rounds) for name in ways}
+    names = list(ways)
+    for number in range(rounds):
+        for turn in range(len(names)):
+            name = names[(number + turn) % len(names)]
+            started = time.perf_counter()
+            ways[name](number)
+            latencies_s[name][number] = time.perf_counter() - started
+    return latencies_s
 
-    ready = threading.Barrier(clients + 1)
-    with ThreadPoolExecutor(clients) as pool:
-        done = [pool.submit(work, client) for client in range(clients)]
-        ready.wait()
-        started = time.perf_counter()
-        for one in done:
-            one.result()
-        seconds = time.perf_counter() - started
-    p50, p99 = np.percentile(latencies_s, [50, 99]) * 1000
+
+def overhead(over: npt.NDArray[np.float64], bare: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """By how many per cent the median is above another, and the 95 % interval of that by the bootstrap.
+
+    Args:
+        over: seconds [rounds].
+        bare: seconds [rounds] of the same rounds.
+    """
+    rounds = np.random.default_rng(0).integers(0, len(bare), (_RESAMPLES, len(bare)))
+    ratios = np.median(over[rounds], axis=1) / np.median(bare[rounds], axis=1)
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    return tuple(float(ratio - 1) * 100 for ratio in (np.median(over) / np.median(bare), low, high))  # type: ignore[return-value]
+
+
+def _row(name: str, latencies_s: Mapping[str, npt.NDArray[np.float64]]) -> Row:
+    seconds = latencies_s[name]
+    percent, low, high = overhead(seconds, latencies_s[_BARE])
     return {
-        "what": what,
-        "clients": clients,
-        "p50 ms": float(p50),
-        "p99 ms": float(p99),
-        "per s": len(latencies_s) / seconds,
+        "what": name,
+        **_percentiles(seconds),
+        "per s": 1 / float(seconds.mean()),
+        "% over SavedModel": percent,
+        "from": low,
+        "to": high,
     }
 
 
-def _networks(model: Any, images: list[bytes]) -> Callable[[], Ask]:
+def _percentiles(seconds: npt.NDArray[np.float64]) -> Row:
+    names = ("p25 ms", "p50 ms", "p75 ms", "p99 ms")
+    return dict(zip(names, (np.percentile(seconds, [25, 50, 75, 99]) * 1000).tolist(), strict=True))
+
+
+def _several(protocols: Mapping[str, Callable[[], Ask]], requests: int) -> list[Row]:
+    """Each client asks again as soon as it is answered; protocols take turns in blocks."""
+    latencies_s: dict[str, list[float]] = {name: [] for name in protocols}
+    busy_s = dict.fromkeys(protocols, 0.0)
+    with ThreadPoolExecutor(_CLIENTS) as pool:
+        for _ in range(_BLOCKS):
+            for name, connect in protocols.items():
+                each = max(1, requests // (_BLOCKS * _CLIENTS))
+                block_s, seconds = _block(pool, connect, each)
+                latencies_s[name] += block_s
+                busy_s[name] += seconds
+    return [
+        {
+            "what": name,
+            "requests": len(seconds),
+            **_percentiles(np.array(seconds)),
+            "per s": len(seconds) / busy_s[name],
+        }
+        for name, seconds in latencies_s.items()
+    ]
+
+
+def _block(
+    pool: ThreadPoolExecutor, connect: Callable[[], Ask], requests_each: int
+) -> tuple[list[float], float]:
+    """Seconds of each request, and of all of them together."""
+    ready = threading.Barrier(_CLIENTS + 1)
+
+    def work(_: int) -> list[float]:
+        ask = connect()
+        ready.wait()
+        marks = [time.perf_counter()]
+        for number in range(requests_each):
+            ask(number)
+            marks.append(time.perf_counter())
+        seconds: list[float] = np.diff(marks).tolist()
+        return seconds
+
+    clients = [pool.submit(work, client) for client in range(_CLIENTS)]
+    ready.wait()
+    started = time.perf_counter()
+    latencies_s = [one for client in clients for one in client.result()]
+    return latencies_s, time.perf_counter() - started
+
+
+def _networks(model: Any, images: Sequence[bytes]) -> Ask:
     """Both networks on pixels; with 768 px, the segmenter's tiling is a single tile."""
     pixels = [decode_rgb(tf.constant(image)) for image in images]
 
-    def ask(number: int) -> float:
-        started = time.perf_counter()
+    def ask(number: int) -> None:
         image = pixels[number % len(pixels)]
         if hasattr(model, "_classify"):
             model._classify(image).numpy()
         model._segment(image).numpy()
-        return time.perf_counter() - started
 
-    return lambda: ask
+    return ask
 
 
-def _signature(model: Any, images: list[bytes]) -> Callable[[], Ask]:
+def _signature(model: Any, images: Sequence[bytes]) -> Ask:
     serve = model.signatures["serving_default"]
-
-    def ask(number: int) -> float:
-        started = time.perf_counter()
-        serve(image_bytes=tf.constant([images[number % len(images)]]))["encoded_pixels"].numpy()
-        return time.perf_counter() - started
-
-    return lambda: ask
+    return lambda number: serve(image_bytes=tf.constant([images[number % len(images)]]))[
+        "encoded_pixels"
+    ].numpy()
 
 
-def _rest(port: int, images: list[bytes]) -> Callable[[], Ask]:
-    def connect() -> Ask:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+def _no_ship(model: Any, images: Sequence[bytes]) -> Ask:
+    """As if the classifier saw no ship: its threshold is above every probability for the time of a call."""
+    ask, usual = _signature(model, images), model.classifier_threshold.numpy()
 
-        def ask(number: int) -> float:
-            started = time.perf_counter()
-            connection.request("POST", _PATH, _body(images[number % len(images)]))
-            json.load(connection.getresponse())["predictions"][0]["encoded_pixels"]
-            return time.perf_counter() - started
+    def silenced(number: int) -> None:
+        model.classifier_threshold.assign(2.0)
+        ask(number)
+        model.classifier_threshold.assign(usual)
 
-        return ask
-
-    return connect
+    return silenced
 
 
-def _grpc(port: int, images: list[bytes]) -> Callable[[], Ask]:
-    def connect() -> Ask:
-        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+def _protocols(ports: Ports, images: Sequence[bytes]) -> dict[str, Callable[[], Ask]]:
+    """For each protocol: what makes a client of its own."""
 
-        def ask(number: int) -> float:
-            started = time.perf_counter()
-            request = predict_pb2.PredictRequest()
-            request.model_spec.name = _NAME
-            request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto([images[number % len(images)]]))
-            tf.make_ndarray(stub.Predict(request, timeout=60).outputs["encoded_pixels"])
-            return time.perf_counter() - started
+    def by_rest() -> Ask:
+        client = RestClient(ports.rest)
+        return lambda number: client.post(body([images[number % len(images)]]))[1]["predictions"][0][
+            "encoded_pixels"
+        ]
 
-        return ask
+    def by_grpc() -> Ask:
+        client = GrpcClient(ports.grpc)
+        return lambda number: client.predict([images[number % len(images)]])["encoded_pixels"]
 
-    return connect
-
-
-def _body(image: bytes) -> bytes:
-    return b'{"instances": [{"b64": "' + b64encode(image) + b'"}]}'
-
-
-@contextmanager
-def _server(models: Path, scratch: Path) -> Iterator[tuple[int, int]]:
-    """REST and gRPC port of `ships serve` in a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        grpc_port = probe.getsockname()[1]
-    command = ["{python}", "-m", "pipeline.cli", "serve", "--models={models}", "--rest-port={port}"]
-    with serving([*command, f"--grpc-port={grpc_port}"], models, _NAME, scratch / "server.log") as server:
-        server.wait_until_ready(_START_S)
-        yield server.port, grpc_port
-
-
-def _export(folder: Path, tiny: bool) -> Path:
-    from served_models import export_bright_detector
-
-    (folder / "statistics").mkdir()
-    version = folder / "models" / _NAME / "1"
-    if tiny:
-        export_bright_detector(version, folder / "statistics")
-    else:
-        _export_untrained(version, folder / "statistics")
-    return folder / "models"
-
-
-def _export_untrained(version: Path, statistics: Path) -> None:
-    """The detector of the default settings, untrained; its classifier lets every image through."""
-    from components.ship_detector.detector import ShipDetector
-    from components.ship_detector.export import export
-    from components.ship_detector.thresholds import Thresholds
-    from components.training.networks.registry import CLASSIFIERS, SEGMENTERS
-    from pipeline.settings import Settings
-
-    settings = Settings()
-    detector = ShipDetector(
-        CLASSIFIERS[settings.classifier.architecture](settings.classifier),
-        SEGMENTERS[settings.segmenter.architecture](settings.segmenter),
-        settings.contrast,
-        settings.detector,
-    )
-    detector.set_thresholds(
-        Thresholds(0.999, ship_threshold=0.0, min_ship_pixels=0, classifier_threshold=0.0)
-    )
-    export(detector, {"thresholds": {}}, str(statistics), str(version))
+    return {"REST": by_rest, "gRPC": by_grpc}
 
 
 if __name__ == "__main__":

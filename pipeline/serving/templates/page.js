@@ -29,9 +29,10 @@
     });
 
   const drawMask = async (answer) => {
-    const mask = await decoded(answer.mask_png_bytes);
+    // Which also clears it.
     overlay.width = answer.width;
     overlay.height = answer.height;
+    const mask = await decoded(answer.mask_png_bytes);
     const pen = overlay.getContext("2d", { willReadFrequently: true });
     pen.drawImage(mask, 0, 0);
     const pixels = pen.getImageData(0, 0, overlay.width, overlay.height);
@@ -40,6 +41,18 @@
       pixels.data.set([...tint, ship ? 140 : 0], at);
     }
     pen.putImageData(pixels, 0, 0);
+    pen.strokeStyle = `rgb(${tint})`;
+    // Seen on a phone, where a large picture is drawn small.
+    pen.lineWidth = Math.max(1, answer.width / Math.max(picture.clientWidth, 1));
+    pen.beginPath();
+    for (const { geometry } of answer.ships) {
+      const polygons = geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates;
+      for (const [first, ...corners] of polygons.flat()) {
+        pen.moveTo(...first);
+        for (const corner of corners) pen.lineTo(...corner);
+      }
+    }
+    pen.stroke();
   };
 
   const showBox = (ship, answer) => {
@@ -79,13 +92,37 @@
   // A cell of a CSV file: quoted, so that a comma in a name stays in it.
   const cell = (text) => `"${text.replaceAll('"', '""')}"`;
 
-  const offerRle = (answer, name) => {
-    const runs = answer.ships.length ? answer.ships.map((ship) => ship.encoded) : [""];
-    const rows = runs.map((encoded) => `${cell(name)},${encoded}\n`).join("");
-    const link = byId("save-rle");
+  const offer = (link, text, type, name) => {
     if (link.href) URL.revokeObjectURL(link.href);
-    link.href = URL.createObjectURL(new Blob([`ImageId,EncodedPixels\n${rows}`], { type: "text/csv" }));
-    link.download = `${name.replace(/\.[^.]*$/, "")}.csv`;
+    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.download = name;
+  };
+
+  const asRle = (answer, name) => {
+    const runs = answer.ships.length ? answer.ships.map((ship) => ship.encoded) : [""];
+    return `ImageId,EncodedPixels\n${runs.map((encoded) => `${cell(name)},${encoded}\n`).join("")}`;
+  };
+
+  // The features that `ships predict --format geojson` writes of an image without a place on earth.
+  const asGeoJson = (answer, name) => {
+    const features = answer.ships.map((ship) => ({
+      type: "Feature",
+      geometry: ship.geometry,
+      properties: {
+        image_id: name,
+        area_px: ship.area_px,
+        score: Number(answer.ship_probability.toPrecision(7)),
+        model_version: answer.version,
+        coordinates: "pixels",
+      },
+    }));
+    return JSON.stringify({ type: "FeatureCollection", features });
+  };
+
+  const offerDownloads = (answer, name) => {
+    const stem = name.replace(/\.[^.]*$/, "");
+    offer(byId("save-rle"), asRle(answer, name), "text/csv", `${stem}.csv`);
+    offer(byId("save-geojson"), asGeoJson(answer, name), "application/geo+json", `${stem}.geojson`);
   };
 
   const show = async (answer, image, name, milliseconds) => {
@@ -93,7 +130,7 @@
     picture.src = URL.createObjectURL(image);
     picture.alt = `${name}, with ${answer.ships.length} ships found`;
     byId("caption").textContent = `${name}, ${answer.width} x ${answer.height} px`;
-    await Promise.all([picture.decode(), drawMask(answer)]);
+    await picture.decode();
     byId("probability").textContent = `${(100 * answer.ship_probability).toFixed(1)} %`;
     byId("count").textContent = answer.ships.length.toLocaleString("en");
     byId("pixels").textContent = answer.ships.reduce((sum, ship) => sum + ship.area_px, 0).toLocaleString("en");
@@ -103,8 +140,10 @@
     byId("version").textContent = `version ${answer.version} served`;
     showBox(null);
     listShips(answer);
-    offerRle(answer, name);
+    offerDownloads(answer, name);
     byId("answer").hidden = false;
+    // Its lines are as wide as the picture is shown.
+    await drawMask(answer);
   };
 
   const find = async (image, name) => {

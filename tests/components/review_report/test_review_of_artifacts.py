@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
-from brightness_networks import CLASSIFIER_PX, classifier, encoded, example, scene, segmenter
+from brightness_networks import classifier, encoded, example, scene, segmenter
 from example_files import write_examples
 from google.protobuf import json_format
 from tfx.types import standard_artifacts
@@ -39,7 +39,6 @@ def sources(tmp_path_factory):
     (folder / "statistics").mkdir()
     detector = ShipDetector(
         classifier(),
-        CLASSIFIER_PX,
         segmenter(),
         ContrastSettings(),
         DetectorSettings(tile_px=256, overlap_px=32),

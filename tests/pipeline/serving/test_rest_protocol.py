@@ -188,6 +188,12 @@ def test_find_gives_each_ship_alone(client):
     }
     alone = scene(200, 300, (10, 20, 12, 25)).mean(-1) > 130
     assert found["ships"][1]["encoded"] == rle.encode(alone)
+    # RFC 7946: the outer ring counterclockwise; here in px from the upper left corner.
+    box = [[20, 10], [45, 10], [45, 22], [20, 22]]
+    assert found["ships"][1]["geometry"]["type"] == "Polygon"
+    (ring,) = found["ships"][1]["geometry"]["coordinates"]
+    assert ring[0] == ring[-1]
+    assert sorted(ring[1:]) == sorted(box)
 
 
 def test_sample_is_an_image_the_server_takes(client):

@@ -1,6 +1,8 @@
 """The page to try the model, in a real browser that uploads real files."""
 
 import csv
+import io
+import json
 import time
 
 import cv2
@@ -9,8 +11,11 @@ import pytest
 from brightness_networks import encoded, scene
 from browser import find_browser, headless
 from PIL import Image
+from rich.console import Console
 
 from components.masks import rle
+from pipeline.prediction.command import predict
+from pipeline.prediction.forms import Format
 
 PHONE_PX, DESK_PX = 390, 1280
 BOXES = (10, 20, 12, 25), (100, 200, 30, 40)
@@ -66,32 +71,50 @@ def test_an_uploaded_image_shows_its_ships(browser, address, two_ships, width_px
     assert _text(browser, "total").endswith(" ms")
     rows = browser.value("[...ships.rows].map(row => [...row.cells].map(cell => cell.textContent))")
     assert rows == [["1", "1,200", "200", "100", "40", "30"], ["2", "300", "20", "10", "25", "12"]]
-    # Coloured where ships are, clear elsewhere.
+    # Coloured where ships are, clear elsewhere, and with an outline.
     alpha = "overlay.getContext('2d').getImageData({}, {}, 1, 1).data[3]"
-    assert [browser.value(alpha.format(x, y)) > 0 for x, y in ((205, 105), (25, 15), (100, 50))] == [
-        True,
-        True,
-        False,
-    ]
+    inside, other, edge, sea = (
+        browser.value(alpha.format(x, y)) for x, y in ((205, 105), (25, 15), (200, 110), (100, 50))
+    )
+    assert 0 == sea < inside == other < edge
     assert browser.value("overlay.getBoundingClientRect().width === picture.getBoundingClientRect().width")
     assert browser.value("document.documentElement.scrollWidth") == width_px
     assert browser.complaints() == []
     assert all(asked.startswith((address, "data:", f"blob:{address}")) for asked in browser.requests())
 
 
-def test_the_download_is_a_table_of_the_challenge(browser, address, two_ships, downloads):
+def _downloaded(browser, button, downloads, pattern):
+    browser.value(f"document.getElementById('{button}').click()")
+    end = time.monotonic() + 20
+    while not (found := list(downloads.glob(pattern))):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found[0]
+
+
+def test_downloads_are_what_ships_predict_writes(browser, address, two_ships, downloads):
     browser.show(address, DESK_PX)
     browser.choose("file", two_ships)
     _wait_for_answer(browser)
-    browser.value("document.getElementById('save-rle').click()")
-    end = time.monotonic() + 20
-    while not (found := list(downloads.glob("*.csv"))):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    with found[0].open(newline="") as file:
+    with _downloaded(browser, "save-rle", downloads, "*.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     drawn = [rle.encode(scene(200, 300, box).mean(-1) > 130) for box in reversed(BOXES)]
     assert rows == [["ImageId", "EncodedPixels"], *([two_ships.name, ship] for ship in drawn)]
+    saved = json.loads(_downloaded(browser, "save-geojson", downloads, "*.geojson").read_text())
+    predict(
+        [str(two_ships)],
+        list_file=None,
+        models=None,
+        server=address,
+        name="ships",
+        output=two_ships.with_name("out.geojson"),
+        form=Format.GEOJSON,
+        min_pixels=1,
+        beam=None,
+        console=Console(file=io.StringIO()),
+        verbose=True,
+    )
+    assert saved == json.loads(two_ships.with_name("out.geojson").read_text())
 
 
 def test_sample_by_keyboard_alone(browser, address):
@@ -108,7 +131,9 @@ def test_sample_by_keyboard_alone(browser, address):
     assert browser.value("document.activeElement.id") == "show"
     browser.press(" ", 32)
     assert browser.value("overlay.hidden")
-    browser.press("Tab", 9)
+    for link in ("save-rle", "save-geojson"):
+        browser.press("Tab", 9)
+        assert browser.value("document.activeElement.id") == link
     browser.press("Tab", 9)
     assert browser.value("document.activeElement.getAttribute('aria-label')") == "Show ship 1"
     assert not browser.value("box.hidden")
