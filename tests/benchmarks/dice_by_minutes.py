@@ -24,6 +24,7 @@ from typing import Any
 from benchmarks.line_plot import write_line_plot
 from benchmarks.prepared import Prepared, add_arguments, prepare
 from benchmarks.report import Row, save, show
+from components.pages.markdown import markdown_table
 from components.training.settings import SegmenterSettings
 
 _VARIANTS: dict[str, dict[str, Any]] = {
@@ -75,7 +76,7 @@ def main() -> None:
     parser.add_argument("--eval-images", type=int, default=24, help="at each look; default 24")
     parser.add_argument("--reach", type=float, default=0.5, help="tell when this dice is met; default 0.5")
     parser.add_argument(
-        "--folder", type=Path, default=Path("build/bench"), help="for the plot and the figures"
+        "--folder", type=Path, default=Path("build/bench"), help="for table, plot and figures"
     )
     arguments = parser.parse_args()
     if arguments.cores:
@@ -156,6 +157,11 @@ def write(arguments: argparse.Namespace, trainings: list[Training]) -> None:
         arguments.folder / "dice_by_minutes.json",
         {"trainings": rows, "epochs": [training.epochs for training in trainings]},
     )
+    cells = [
+        [f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows
+    ]
+    table = markdown_table(list(rows[0]), cells, [name != "variant" for name in rows[0]])
+    (arguments.folder / "dice_by_minutes.md").write_text(table + "\n", encoding="utf-8")
     lines = {
         variant: [
             [(epoch["cpu_minutes"], epoch["eval_score"]) for epoch in training.epochs]
