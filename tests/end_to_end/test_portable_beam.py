@@ -197,7 +197,7 @@ def _evaluate(root, models, folder, options):
     properties = {
         "eval_config": json_format.MessageToJson(eval_config(settings, ())),
         "rules": json.dumps(settings.model_dump(mode="json")["rules"]),
-        "example_splits": json_utils.dumps([split for split in SPLITS if split.startswith("test")]),
+        "example_splits": json_utils.dumps(list(SPLITS)),
     }
     context = BaseBeamExecutor.Context(options, tmp_dir=str(folder / "tmp"), unique_id="1")
     inputs = {"examples": [examples], "model": [model], "baseline_model": [baseline]}
