@@ -5,8 +5,8 @@ block has two keys:
 
 `exact` is a hash of its brightness at a quarter of the size, without the rim. A stride of 256 px keeps the
 grid of JPEG's own blocks, so tiles that were compressed alike hold the same numbers where they overlap; only
-along the edge of a tile the halved colour is spread differently, which is why the rim is left out. This key
-recognises even calm sea, by its noise, and cannot agree by chance.
+along the edge of a tile the halved colour is spread differently, which shows where colours clip, so the rim
+is left out. This key recognises even calm sea, by its noise, and cannot agree by chance.
 
 `perceptual` survives another compression: the signs of the lowest frequencies of the block, as in pHash
 (Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010, 3.2.1). Calm water and

@@ -49,11 +49,11 @@ def unlabelled(images: Path) -> list[Original]:
     return [Original(path, ["590 40 1358 40"]) for path in sorted(images.glob("*.jpg"))]
 
 
-def repeat(originals: list[Original], data: Path, count: int) -> None:
+def repeat(originals: list[Original], data: Path, count: int, quality: int = 95) -> None:
     """Makes `data` hold exactly `count` images with labels.csv and scenes.csv.
 
-    The same count, or a smaller one of before, gives the same files. Originals that cannot be decoded stay
-    as they are but for a comment.
+    The same count, or a smaller one of before, gives the same files of JPEG quality `quality`. Originals that
+    cannot be decoded stay as they are but for a comment.
     """
     images = data / "images"
     images.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def repeat(originals: list[Original], data: Path, count: int) -> None:
     for number, original in enumerate(islice(cycle(originals), count)):
         image_id = f"{number:06d}.jpg"
         names.add(image_id)
-        jpeg, rows = _variant(original, number)
+        jpeg, rows = _variant(original, number, quality)
         (images / image_id).write_bytes(jpeg)
         labels += [f"{image_id},{row}" for row in rows]
         scenes.append(f"{image_id},scene{number // _IMAGES_A_SCENE}")
@@ -73,8 +73,8 @@ def repeat(originals: list[Original], data: Path, count: int) -> None:
     (data / "scenes.csv").write_text("\n".join(scenes) + "\n", encoding="utf-8")
 
 
-def _variant(original: Original, number: int) -> tuple[bytes, list[str]]:
-    """JPEG of quality 95, 4:2:0, and label rows of a part of the original."""
+def _variant(original: Original, number: int, quality: int) -> tuple[bytes, list[str]]:
+    """JPEG with halved colour (4:2:0), and label rows of a part of the original."""
     jpeg = original.path.read_bytes()
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
     if picture is None or picture.shape[0] != picture.shape[1]:
@@ -96,8 +96,8 @@ def _variant(original: Original, number: int) -> tuple[bytes, list[str]]:
         if _fits(row, edge_px)
     ]
     rows = [rle.encode(mask) for mask in masks if mask.any()] or [""]
-    quality = [cv2.IMWRITE_JPEG_QUALITY, 95]
-    return cv2.imencode(".jpg", change(picture, cv2.INTER_AREA), quality)[1].tobytes(), rows
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    return cv2.imencode(".jpg", change(picture, cv2.INTER_AREA), options)[1].tobytes(), rows
 
 
 def _fits(row: str, edge_px: int) -> bool:

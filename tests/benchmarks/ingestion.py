@@ -1,7 +1,7 @@
 """Ingestion and screening: images a second beside two floors, and memory by number of images.
 
     python -m benchmarks.ingestion --sizes 500 2000 --cores 1 2
-    python -m benchmarks.ingestion --sizes 1000 10000 50000 --cores 2 --images train_v2
+    python -m benchmarks.ingestion --sizes 1000 10000 50000 --cores 2 --quality 60
 
 The images are parts of a few originals, see `benchmarks.copies`. The floors are measured on the same
 files in the same run: reading them, and decoding them on one core by the fastest of three decoders. Seconds
@@ -34,31 +34,48 @@ def main() -> None:
     parser.add_argument(
         "--cores", type=int, nargs="+", default=[1, 2], help="the largest size is run on each"
     )
+    parser.add_argument(
+        "--quality",
+        type=int,
+        default=95,
+        help="JPEG quality of the copies, which lie on disk three times; at 60 they are a third as large",
+    )
     parser.add_argument("--stages", nargs="+", default=["ShipExampleGen", "ImageScreener"])
     parser.add_argument("--folder", type=Path, help="where to work; default: a temporary folder")
     parser.add_argument("-o", "--output", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ships-bench-", dir=arguments.folder) as folder:
         figures = measure(
-            Path(folder), arguments.images, arguments.sizes, arguments.cores, stages=arguments.stages
+            Path(folder),
+            arguments.images,
+            arguments.sizes,
+            arguments.cores,
+            quality=arguments.quality,
+            stages=arguments.stages,
         )
     save(arguments.output, figures)
 
 
 def measure(
-    folder: Path, images: Path | None, sizes: list[int], cores: list[int], stages: list[str]
+    folder: Path,
+    images: Path | None,
+    sizes: list[int],
+    cores: list[int],
+    *,
+    quality: int,
+    stages: list[str],
 ) -> dict[str, list[Row]]:
     """All figures; prints them as they come."""
     originals = unlabelled(images) if images else _generated(folder / "originals")
     data = folder / "data"
-    repeat(originals, data, max(sizes))
+    repeat(originals, data, max(sizes), quality)
     floors = _floors(sorted((data / "images").iterdir())[:_FLOOR_FILES])
     show(f"Floors on one core, {_FLOOR_FILES} files at most", floors)
     decode_ms = min(float(floor["ms an image"]) for floor in floors if floor["floor"] != "read")
     speed: list[Row] = []
     memory: list[Row] = []
     for size in sorted(sizes, reverse=True):
-        repeat(originals, data, size)
+        repeat(originals, data, size, quality)
         for count in sorted(cores) if size == max(sizes) else [max(cores)]:
             told = _run(data, folder / "root", count, stages)
             seconds = sum(told[stage] for stage in stages)
