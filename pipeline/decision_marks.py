@@ -26,9 +26,14 @@ def mark_decisions(root: Root, model: str) -> None:
     mark_runs(root, (run for run in list_runs(root) if run.subject and run.subject.model == model))
 
 
-def mark_runs(root: Root, runs: Iterable[Run]) -> None:
-    """The same for the models of some runs; what has no page, or no place in it, stays as it is."""
+def mark_runs(root: Root, runs: Iterable[Run]) -> list[Path]:
+    """The same for the models of some runs; what has no page, or no place in it, stays as it is.
+
+    Returns:
+        Files that this user may not write, so that they tell what was decided before, or nothing.
+    """
     records = read_approvals(root.approvals)
+    stale = []
     for run in runs:
         record = decisive(records, run.subject) if run.subject else None
         for name in (PAGE_FILE, CARD_FILE):
@@ -37,4 +42,8 @@ def mark_runs(root: Root, runs: Iterable[Run]) -> None:
                 continue
             text = file.read_text(encoding="utf-8")
             if (told := marked(name, text, record)) != text:
-                file.write_text(told, encoding="utf-8")
+                try:
+                    file.write_text(told, encoding="utf-8")
+                except OSError:
+                    stale.append(file)
+    return stale

@@ -58,9 +58,11 @@ def show_review(root: Root, run_id: str, output: Path | None, open_page: bool, c
     if not page.exists():
         _make(folder, run, root, console)
     try:
-        mark_runs(root, [run])
+        doubt = ", ".join(f"{file} cannot be written" for file in mark_runs(root, [run]))
     except InputError as error:
-        told = f"[yellow]![/] The page does not tell what was decided: {escape(str(error))}"
+        doubt = str(error)
+    if doubt:
+        told = f"[yellow]![/] The page does not tell what was decided: {escape(doubt)}"
         console.print(told, highlight=False, soft_wrap=True)
     if output is not None:
         try:

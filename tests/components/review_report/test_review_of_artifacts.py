@@ -86,13 +86,15 @@ def test_without_empty_images_and_pushed_model_there_is_a_page_and_a_card(source
     assert found.baseline is None
     # Nothing to tell ships from.
     assert found.candidate.curves.roc == []
-    assert found.candidate.curves.precision_recall[50][1] == pytest.approx(1.0)
+    assert {precision for _, precision in found.candidate.curves.precision_recall} == {1.0}
     assert {one.label for one in found.gallery.slices} >= {"all", "with ships", "1-2 ships"}
     page = render(found, Origin("20261123-100000"))
     assert "Ship or no ship (ROC)" not in page
     assert "Precision and recall of ship pixels" in page
     assert "no model was pushed yet" in page
-    assert "in the images without ships" not in model_card(found, Origin("20261123-100000"))
+    card = model_card(found, Origin("20261123-100000"))
+    assert "| with ships | 3 |" in card
+    assert "No slice has 5 test images" in card
 
 
 def test_a_draw_of_them_says_so(sources):
