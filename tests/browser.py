@@ -88,6 +88,12 @@ class Browser:
         asked = self.call("Runtime.evaluate", expression=f"document.getElementById({element_id!r})")
         self.call("DOM.setFileInputFiles", files=[str(file)], objectId=asked["result"]["objectId"])
 
+    def drop(self, file: Path, x: int, y: int) -> None:
+        """Drag a file over a place in the window, in px, and let it go there."""
+        dragged = {"items": [], "files": [str(file)], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.call("Input.dispatchDragEvent", type=kind, x=x, y=y, data=dragged)
+
     def press(self, key: str, code: int) -> None:
         """Press a key that writes nothing or a line end (names and numbers of DOM events)."""
         text = {"Enter": "\r", " ": " "}.get(key, "")

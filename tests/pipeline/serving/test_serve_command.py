@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 
+import psutil
 import pytest
 
 _SHIPS = [sys.executable, "-c", "from pipeline.cli import main; main()", "serve"]
@@ -26,6 +27,11 @@ def test_it_serves_until_told_to_end(saved_model, tmp_path):
             port = int(re.search(r"http://127.0.0.1:(\d+)", log).group(1))
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=20) as answer:
                 assert answer.read() == b"version 4\n"
+            # Nobody else's machine can ask it.
+            told = psutil.Process(process.pid).net_connections()
+            listening = [one for one in told if one.status == "LISTEN"]
+            assert len(listening) == 2
+            assert {one.laddr.ip for one in listening} == {"127.0.0.1"}
             # A second one on the same port ends with a message.
             taken = subprocess.run(
                 [*command[:-3], str(port), "--grpc-port", "0"], capture_output=True, text=True, check=False

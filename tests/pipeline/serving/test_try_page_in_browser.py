@@ -117,6 +117,14 @@ def test_downloads_are_what_ships_predict_writes(browser, address, two_ships, do
     assert saved == json.loads(two_ships.with_name("out.geojson").read_text())
 
 
+def test_a_dropped_image_shows_its_ships(browser, address, two_ships):
+    browser.show(address, DESK_PX)
+    browser.drop(two_ships, 600, 400)
+    _wait_for_answer(browser)
+    assert _text(browser, "told") == f"Found 2 ships in {two_ships.name}."
+    assert not browser.value("document.getElementById('drop').classList.contains('over')")
+
+
 def test_sample_by_keyboard_alone(browser, address):
     browser.show(address, DESK_PX)
     browser.press("Tab", 9)
