@@ -64,8 +64,8 @@ def main() -> int:
                     _CONSOLE.print(f"{server.name}: {error}", style="red", markup=False)
                     failed = True
     ships = sum(answer.ship_pixels > 0 for answer in reference.answers)
-    told = f"{ships} of {len(reference.answers)} answers have ships"
-    show(f"Against {reference.server} by {reference.protocol}: {told}", rows)
+    found = f"{ships} of {len(reference.answers)} answers have ships"
+    show(f"Against {reference.server} by {reference.protocol}: {found}", rows)
     if not all(map(is_alike, rows)):
         _CONSOLE.print("answers differ", style="red")
         return 1
