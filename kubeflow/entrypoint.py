@@ -16,6 +16,7 @@ from typing import Any
 from components.errors import InputError, SettingsError, ShipsError
 from kubeflow.names import PLAN, PROPERTIES
 from kubeflow.staging import Staging, make_folder
+from pipeline.beam_settings import check_reached
 
 _EXIT_FAILED, _EXIT_BAD_INPUT = 1, 2
 # The launcher stages at the root of the container; tasks that are run outside of one need another place.
@@ -38,6 +39,8 @@ def main(argv: list[str]) -> int:
     try:
         _configure_beam(beam_args)
         if arguments.task == PLAN:
+            # What would fail the first stage ends the run here.
+            _check_job_service(beam_args)
             _plan(task)
         else:
             _run_stage(task, arguments.executor, json.loads(arguments.artifacts), beam_args, staging)
@@ -70,6 +73,12 @@ def _configure_beam(beam_args: list[str]) -> None:
     FileSystems.set_options(PipelineOptions(beam_args))
 
 
+def _check_job_service(beam_args: list[str]) -> None:
+    from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions  # noqa: PLC0415
+
+    check_reached(PipelineOptions(beam_args).view_as(PortableOptions).job_endpoint or "")
+
+
 def _plan(task: Message) -> None:
     from kubeflow.plan import plan  # noqa: PLC0415
 
@@ -91,6 +100,8 @@ def _run_stage(
     from pipeline.beam import beam_in_this_process, names_runner  # noqa: PLC0415
 
     elsewhere = names_runner(beam_args) and issubclass(import_class_by_path(executor), BaseBeamExecutor)
+    if elsewhere:
+        _check_job_service(beam_args)
     for name, artifact in _artifacts(task):
         # A schema title that TFX does not know is taken for the path of a class.
         artifact["type"] = {"schemaTitle": types[name]}

@@ -1,9 +1,12 @@
 """Settings of where the Beam stages run, and Beam's options that they stand for. Imports nothing heavy."""
 
 import re
+import socket
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from components.errors import SettingsError
 
 _ADDRESS = re.compile(r"[^\s:/]+:\d{1,5}")
 _FLINK_MASTER = re.compile(r"(https?://)?[^\s:/]+:\d{1,5}")
@@ -25,6 +28,24 @@ _NO_ARTIFACTS = (
     "--sdk_container_image=external",
     "--experiments=disable_logging_submission_environment",
 )
+# So long Beam follows a job of its own job service, and so long it waits for a job service to be there: hence
+# `check_reached`. Its default, 300 s, ended longer jobs with DEADLINE_EXCEEDED.
+_JOB_S = 7 * 24 * 3600
+_CONNECT_S = 10.0
+
+
+def check_reached(job_endpoint: str) -> None:
+    """Raises SettingsError if nobody listens at a job endpoint (host:port); "" is none."""
+    if not job_endpoint:
+        return
+    host, _, port = job_endpoint.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), _CONNECT_S).close()
+    except OSError as error:
+        raise SettingsError(
+            f"beam.job_endpoint = {job_endpoint!r}: nobody listens there ({error}); expected host:port of a "
+            "Beam job service that runs and is reached from here"
+        ) from error
 
 
 class BeamSettings(BaseModel):
@@ -135,6 +156,8 @@ class BeamSettings(BaseModel):
             options.append(f"--sdk_container_image={self.worker_image}")
             if self.runner != "dataflow":
                 options += ["--environment_type=DOCKER", f"--environment_config={self.worker_image}"]
+        if self.runner != "dataflow":
+            options.append(f"--job_server_timeout={_JOB_S}")
         if self.parallelism:
             name = "max_num_workers" if self.runner == "dataflow" else "parallelism"
             options.append(f"--{name}={self.parallelism}")

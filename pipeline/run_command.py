@@ -16,6 +16,7 @@ from rich.console import Console
 from components.errors import SettingsError, ShipsError
 from components.ship_example_gen.inputs import check_inputs
 from components.ship_example_gen.scenes import read_scenes
+from pipeline.beam_settings import check_reached
 from pipeline.console import ProgressDisplay
 from pipeline.quiet import libraries_into
 from pipeline.root import Root
@@ -109,7 +110,7 @@ def run_stages(
 
     Raises:
         InputError: the root cannot be used, or the data cannot.
-        SettingsError: the root cannot be used with Dataflow.
+        SettingsError: the root cannot be used with Dataflow, or nobody listens at the job endpoint.
         StageFailedError: a stage failed.
     """
     if settings.beam.runner == "dataflow":
@@ -117,6 +118,7 @@ def run_stages(
             f"beam.runner = dataflow: its workers do not see --root {root.path}. Compile the pipeline for "
             "Kubeflow with kubeflow.pipeline_root=gs://... (docs/beam.md), or choose another runner"
         )
+    check_reached(settings.beam.job_endpoint)
     # oneDNN's convolutions, which TensorFlow leaves off on CPUs without AVX-512: 0.51 instead of 0.93 s per
     # training step of the pretrained U-Net (batch 8 of 256 px, two AVX2 cores). Read when TensorFlow loads.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -145,3 +145,11 @@ def test_a_failure_ends_with_one_line_that_names_task_cause_and_uri(run, capsys,
     assert last.startswith("ships: copy failed: ")
     assert last.endswith("nothing in minio://mlpipeline/v2/examples/Split-train")
     assert ("Traceback" in printed) == trace
+
+
+def test_a_beam_stage_whose_job_service_is_gone_ends_at_once(run, capsys):
+    options = ["--runner=PortableRunner", "--job_endpoint=127.0.0.1:1", "--sdk_container_image=a"]
+    code, _ = run(BeamExecutor, {}, *options)
+    assert code == 2
+    assert "beam.job_endpoint = '127.0.0.1:1': nobody listens there" in capsys.readouterr().err
+    assert run(CopyExecutor, {}, *options)[0] == 0

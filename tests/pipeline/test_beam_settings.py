@@ -1,5 +1,7 @@
 """What the settings of the section beam become, by the parser of the Beam release that is installed."""
 
+import socket
+
 import pytest
 from apache_beam.options.pipeline_options import (
     FlinkRunnerOptions,
@@ -17,6 +19,7 @@ from apache_beam.runners.portability.flink_runner import FlinkRunner
 from tfx.utils.dependency_utils import make_beam_dependency_flags
 
 from components.errors import SettingsError
+from pipeline.beam_settings import check_reached
 from pipeline.settings import load_settings
 
 PORTABLE = {"runner": "portable", "job_endpoint": "localhost:8099", "worker_pool": "localhost:50000"}
@@ -60,6 +63,8 @@ def test_a_worker_pool_is_an_external_environment(settings):
     portable = _parsed(settings).view_as(PortableOptions)
     assert (portable.environment_type, portable.environment_config) == ("EXTERNAL", "localhost:50000")
     assert portable.job_endpoint == settings.get("job_endpoint")
+    # The default, 300 s, ends longer jobs.
+    assert portable.job_server_timeout > 24 * 3600
 
 
 @pytest.mark.parametrize("settings", [PORTABLE, FLINK])
@@ -91,6 +96,14 @@ def test_dataflow_is_told_project_place_and_image():
 def test_tfx_does_not_pack_itself_for_workers_that_have_it(settings):
     options = _settings(settings).options()
     assert make_beam_dependency_flags(options) == options
+
+
+def test_a_job_service_is_looked_for_before_a_run():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endpoint = f"127.0.0.1:{server.getsockname()[1]}"
+        check_reached(endpoint)
+    with pytest.raises(SettingsError, match=f"beam.job_endpoint = '{endpoint}': nobody listens there"):
+        check_reached(endpoint)
 
 
 @pytest.mark.parametrize(
