@@ -99,7 +99,9 @@ def test_a_ship_lies_anywhere_in_its_crop(tmp_path: Path) -> None:
         assert abs(places.mean() - 31.5) < 5
 
 
-@pytest.mark.parametrize("cache_mb", [0, 100], ids=["decoded again", "cached"])
+@pytest.mark.parametrize(
+    "cache_mb", [pytest.param(0, id="decoded again", marks=pytest.mark.slow), pytest.param(100, id="cached")]
+)
 def test_same_seed_same_crops(tmp_path: Path, cache_mb: int) -> None:
     patterns = write_scenes(tmp_path / "train", [1, 2, 3, 0, 0])
     settings = SETTINGS.model_copy(update={**ALL, "empty_image_fraction": 0.3, "cache_mb": cache_mb})
