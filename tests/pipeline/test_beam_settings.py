@@ -9,7 +9,7 @@ from apache_beam.options.pipeline_options import (
     PipelineOptions,
     PortableOptions,
     StandardOptions,
-    TestOptions,
+    TestOptions as DryRunOptions,
     WorkerOptions,
 )
 from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
@@ -45,7 +45,7 @@ def _parsed(changes):
     assert set(everything) == set(options.get_all_options())
     runner = create_runner(options.view_as(StandardOptions).runner)
     # Else Dataflow's are asked for over the network.
-    options.view_as(TestOptions).dry_run = True
+    options.view_as(DryRunOptions).dry_run = True
     assert PipelineOptionsValidator(options, runner).validate() == []
     return options
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from ipaddress import ip_address
 
 import psutil
 import pytest
@@ -31,7 +32,9 @@ def test_it_serves_until_told_to_end(saved_model, tmp_path):
             told = psutil.Process(process.pid).net_connections()
             listening = [one for one in told if one.status == "LISTEN"]
             assert len(listening) == 2
-            assert {one.laddr.ip for one in listening} == {"127.0.0.1"}
+            # gRPC's is an IPv4 address within IPv6.
+            addresses = [ip_address(one.laddr.ip) for one in listening]
+            assert {str(getattr(one, "ipv4_mapped", None) or one) for one in addresses} == {"127.0.0.1"}
             # A second one on the same port ends with a message.
             taken = subprocess.run(
                 [*command[:-3], str(port), "--grpc-port", "0"], capture_output=True, text=True, check=False
