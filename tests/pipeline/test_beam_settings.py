@@ -9,8 +9,10 @@ from apache_beam.options.pipeline_options import (
     PipelineOptions,
     PortableOptions,
     StandardOptions,
-    TestOptions as DryRunOptions,
     WorkerOptions,
+)
+from apache_beam.options.pipeline_options import (
+    TestOptions as DryRunOptions,
 )
 from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
 from apache_beam.runners import create_runner
