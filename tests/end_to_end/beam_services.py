@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 from commands import REPOSITORY
 
 _PATIENCE_S = 120
+# By util-linux, where it is: the end of a service whose tests are killed, and clean up nothing themselves.
+_WITH_ITS_PARENT = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def _process(module, *arguments, log):
     }
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [*_WITH_ITS_PARENT, sys.executable, "-m", module, *arguments],
             stdout=file,
             stderr=subprocess.STDOUT,
             # Nothing must be found by way of the working directory.
