@@ -45,7 +45,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Latency and throughput of ships serve.")
     parser.add_argument("--models", type=Path, help="folder of pushed models; default: an untrained one")
     parser.add_argument(
-        "--requests", type=int, default=100, help="for each figure; default 100, about 4 minutes"
+        "--requests",
+        type=int,
+        default=100,
+        help="for each figure; default 100, six minutes and more on two cores",
     )
     parser.add_argument("-o", "--output", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()

@@ -5,9 +5,8 @@ from keras import layers
 
 from components.training.networks.unet import conv, ship_logits
 
-# Filters of the decoder at strides 16, 8, 4, 2, 1; skips add half as many, the
-# pixels themselves as many. Nearly as many multiplications as
-# the encoder; most of them are at the finest two levels.
+# Filters of the decoder at strides 16, 8, 4, 2, 1; skips add half as many, the pixels themselves as many.
+# Nearly as many multiplications as the encoder; most of them are at the finest two levels.
 _DECODER_FILTERS = (96, 64, 32, 16, 8)
 
 

@@ -5,12 +5,10 @@ from typing import Any
 import keras
 from keras import layers
 
-from components.training.networks.unet import conv, plain_encoder
+from components.training.networks.unet import conv, plain_encoder, ship_logits
 
 _FILTERS = 64
 _DROPOUT = 0.2
-# Nearly all cells show none: sigmoid(-3) = 0.05, as for the pixels of the U-Nets.
-_OUTPUT_BIAS = -3.0
 
 
 def plain_presence() -> keras.Model:
@@ -45,5 +43,4 @@ def pretrained_presence(encoder: keras.Model) -> keras.Model:
 
 def _cells(evidence: Any) -> Any:
     x = conv(layers.Dropout(_DROPOUT)(evidence), _FILTERS, 3, batch_norm=True)
-    bias = keras.initializers.Constant(_OUTPUT_BIAS)
-    return layers.Conv2D(1, 1, bias_initializer=bias, dtype="float32", name="presence_logits")(x)
+    return ship_logits(x)

@@ -71,6 +71,6 @@ def conv(x: Any, filters: int, kernel: int, batch_norm: bool) -> Any:
 
 
 def ship_logits(x: Any) -> Any:
-    """1x1 convolution to one logit a pixel, in float32 also under mixed precision."""
+    """1x1 convolution to one logit a pixel (or cell), in float32 also under mixed precision."""
     bias = keras.initializers.Constant(OUTPUT_BIAS)
     return layers.Conv2D(1, 1, bias_initializer=bias, dtype="float32", name="ship_logits")(x)
