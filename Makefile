@@ -11,6 +11,8 @@ GPU_LOCK := requirements.gpu.lock.txt
 DEMO_ROOT := build/demo
 REQUESTS := 20000
 PACKAGES := pipeline components schemas kubeflow tests
+# Programs among the tests, without what libraries tell about themselves.
+TEST_TOOL = PYTHONPATH=tests TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -W ignore::FutureWarning -m
 
 # The newest supported Python that is there; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -52,18 +54,18 @@ fuzz: $(READY) ## Throw thousands of damaged tables, masks and images at the rea
 	@$(BIN)/python -m pytest --hypothesis-profile=fuzz $$(find tests -name 'test_fuzz_*.py') $(ARGS)
 
 bench: $(READY) ## Measure codec, ingestion, serving and training beside floors and peers (into build/bench)
-	@PYTHONPATH=tests $(BIN)/python -m benchmarks.rle -o build/bench/rle.json
-	@PYTHONPATH=tests $(BIN)/python -m benchmarks.ingestion -o build/bench/ingestion.json $(ARGS)
-	@PYTHONPATH=tests $(BIN)/python -m benchmarks.serving -o build/bench/serving.json
-	@PYTHONPATH=tests $(BIN)/python -m benchmarks.input_pipeline -o build/bench/input_pipeline.json
-	@PYTHONPATH=tests $(BIN)/python -m benchmarks.training_step -o build/bench/training_step.json \
+	@$(TEST_TOOL) benchmarks.rle -o build/bench/rle.json
+	@$(TEST_TOOL) benchmarks.ingestion -o build/bench/ingestion.json $(ARGS)
+	@$(TEST_TOOL) benchmarks.serving -o build/bench/serving.json
+	@$(TEST_TOOL) benchmarks.input_pipeline -o build/bench/input_pipeline.json
+	@$(TEST_TOOL) benchmarks.training_step -o build/bench/training_step.json \
 		$(if $(TORCH_PYTHON),--torch-python $(TORCH_PYTHON))
 
 soak: $(READY) ## Send 20,000 requests to a server, every hundredth broken (REQUESTS=2000 for fewer)
-	@PYTHONPATH=tests $(BIN)/python -m benchmarks.soak --requests $(REQUESTS) -o build/bench/soak.json
+	@$(TEST_TOOL) benchmarks.soak --requests $(REQUESTS) -o build/bench/soak.json
 
 other-servers: $(READY) ## Compare ships serve with Triton and KServe's server (4 GB of packages, into build)
-	@PYTHONPATH=tests TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m other_servers $(ARGS)
+	@$(TEST_TOOL) other_servers $(ARGS)
 
 lint: $(READY) ## Check style
 	@$(BIN)/ruff check $(PACKAGES)

@@ -2,14 +2,13 @@
 
 import csv
 import io
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from components.errors import InputError
-from components.parallel import cores, in_order
+from components.parallel import cores, in_order, thread_pool
 from components.progress import Meter
 from components.ship_example_gen.fingerprints import Fingerprints, fingerprint_file
 from components.ship_example_gen.listing import ImageFile, list_images
@@ -47,7 +46,7 @@ def find_scenes(images: str, output: Path | None, scenes: str, console: Console)
 
 
 def _fingerprints(images: tuple[ImageFile, ...]) -> Fingerprints:
-    with Meter("Fingerprints", len(images), "images") as meter, ThreadPoolExecutor(cores()) as pool:
+    with Meter("Fingerprints", len(images), "images") as meter, thread_pool() as pool:
 
         def told(record: bytes) -> bytes:
             meter.advance()

@@ -1,9 +1,7 @@
 """Judges whole folders, and broken copies of their images, outside of any pipeline."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -12,6 +10,7 @@ import numpy as np
 
 from components.image_screener.corruptions import CORRUPTIONS, Corruption, Original
 from components.image_screener.screening import Finding, Judge, Row, image_row
+from components.parallel import thread_pool
 from components.progress import Meter
 from components.ship_example_gen.decoding import decode
 from components.ship_example_gen.listing import ImageFile, read_bytes
@@ -45,7 +44,7 @@ def judge_images(judge: Judge, images: Sequence[ImageFile]) -> dict[str, list[Fi
     """Reasons against each image, by its id: none against an ordinary one, one if unreadable."""
     found: dict[str, list[Finding]] = {}
     # Decoding and OpenCV let go of the interpreter, so that threads use all cores.
-    with Meter("Screen", len(images), "images") as meter, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with Meter("Screen", len(images), "images") as meter, thread_pool() as pool:
         for batch in _batches(images):
             rows = list(pool.map(lambda image: image_row(_content(image)), batch))
             found.update(zip((image.image_id for image in batch), judge.findings(rows), strict=True))
@@ -70,7 +69,7 @@ def try_corruptions(judge: Judge, images: Sequence[ImageFile], limit: int) -> li
     rng = np.random.default_rng(_SEED)
     chosen = sorted(rng.choice(len(images), min(limit, len(images)), replace=False).tolist())
     total = len(chosen) * len(trials)
-    with Meter("Break", total, "images") as meter, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with Meter("Break", total, "images") as meter, thread_pool() as pool:
         for number in chosen:
             content = _content(images[number])
             rgb = decode(content).rgb

@@ -12,27 +12,27 @@ from tfx.types import artifact_utils
 
 from components.examples import IMAGE_COUNT, SPLITS
 from components.progress import running
+from components.ship_example_gen.example import PlannedImage
 from components.ship_example_gen.ingestion import (
     LABEL_ISSUES_FILE,
     STAGE,
     count_issues,
     counted,
-    in_lists,
     ingest,
     plan,
     record_order,
 )
 from components.ship_example_gen.inputs import Inputs, read_inputs
-from components.ship_example_gen.measuring import Measure
+from components.ship_example_gen.measuring import Measure, Measured
 from components.ship_example_gen.measuring_pass import (
     OVERLAPS_FILE,
-    MeasuredLists,
     measure_by_beam,
     write_overlaps,
 )
 from components.ship_example_gen.overlaps import SceneGroups
 from components.ship_example_gen.scenes import leaking
 from components.ship_example_gen.settings import IngestionSettings
+from components.ship_example_gen.stored_lists import StoredLists
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -59,7 +59,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         inputs = read_inputs(str(exec_properties["images"]), labels, str(exec_properties.get("scenes") or ""))
         settings = IngestionSettings.model_validate_json(str(exec_properties["settings"]))
         measure = Measure(labels, settings)
-        known = MeasuredLists(posixpath.join(report.uri, "measured")) if settings.find_overlaps else None
+        scratch = posixpath.join(report.uri, "scratch")
+        planned: StoredLists[PlannedImage] = StoredLists(scratch, "planned")
+        known: StoredLists[Measured] | None = (
+            StoredLists(scratch, "measured") if settings.find_overlaps else None
+        )
         groups = self._find_groups(inputs, measure, known, report.uri) if known else None
         images = plan(inputs, settings, groups)
         image_ids = {image.image_id for image in inputs.images}
@@ -74,6 +78,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             ingest(
                 pipeline,
                 images,
+                planned=planned,
                 measure=measure,
                 known=known,
                 issues=others,
@@ -81,8 +86,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 report_uri=report.uri,
             )
 
-        if known:
-            tf.io.gfile.rmtree(known.folder)
+        tf.io.gfile.rmtree(scratch)
         written, undecodable = counted(pipeline.result)
         total = sum(written.values())
         if total != len(images):
@@ -110,11 +114,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
 
     def _find_groups(
-        self, inputs: Inputs, measure: Measure, known: MeasuredLists, report_uri: str
+        self, inputs: Inputs, measure: Measure, known: StoredLists[Measured], report_uri: str
     ) -> SceneGroups:
         """Measures the images, looks which show the same ground and says what it means for the splits."""
-        lists = in_lists(record_order(inputs))
-        groups = measure_by_beam(self._make_beam_pipeline, lists, measure, known.folder, STAGE)
+        groups = measure_by_beam(self._make_beam_pipeline, record_order(inputs), measure, known, STAGE)
         image_ids = [image.image_id for image in inputs.images]
         write_overlaps(groups, image_ids, posixpath.join(report_uri, OVERLAPS_FILE))
         logging.info("ShipExampleGen: %s", groups)

@@ -9,9 +9,8 @@ import io
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import apache_beam as beam
 from absl import logging
@@ -21,27 +20,24 @@ from apache_beam.metrics.metric import MetricResults, MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 
 from components.examples import SPLITS, split_name
-from components.parallel import AHEAD_PER_CORE, cores, in_order
+from components.parallel import AHEAD_PER_CORE, cores, in_order, thread_pool
 from components.progress import advance
 from components.ship_example_gen.example import PlannedImage, make_example
 from components.ship_example_gen.inputs import Inputs
 from components.ship_example_gen.labels import Issue
 from components.ship_example_gen.listing import read_bytes
 from components.ship_example_gen.measuring import LabelledImage, Measure, Measured, sha1
-from components.ship_example_gen.measuring_pass import MeasuredLists
 from components.ship_example_gen.overlaps import SceneGroups
 from components.ship_example_gen.scenes import Origin, origins
 from components.ship_example_gen.settings import IngestionSettings
 from components.ship_example_gen.splits import fold_roles, scene_role, stable_fraction
+from components.ship_example_gen.stored_lists import StoredLists
 from components.tfrecords import WriteSplit
 
 LABEL_ISSUES_FILE = "label_issues.csv"
 STAGE = "ShipExampleGen"
 _UNDECODABLE = "undecodable"
 _ISSUES = "issues"
-# Beam needs 0.1 ms to hand over an element of any size; a list of these is what one worker gets at a time.
-_LISTED_TOGETHER = 256
-_Image = TypeVar("_Image")
 
 
 def record_order(inputs: Inputs) -> list[tuple[int, LabelledImage]]:
@@ -54,11 +50,6 @@ def record_order(inputs: Inputs) -> list[tuple[int, LabelledImage]]:
         for place, image in enumerate(inputs.images)
     ]
     return sorted(images, key=lambda listed: stable_fraction(listed[1].image_id, "order"))
-
-
-def in_lists(images: Sequence[_Image]) -> list[Sequence[_Image]]:
-    """Cuts what is in `record_order` into what a worker gets at a time."""
-    return [images[start : start + _LISTED_TOGETHER] for start in range(0, len(images), _LISTED_TOGETHER)]
 
 
 def plan(
@@ -98,8 +89,9 @@ def ingest(
     pipeline: beam.Pipeline,
     images: list[PlannedImage],
     *,
+    planned: StoredLists[PlannedImage],
     measure: Measure,
-    known: MeasuredLists | None,
+    known: StoredLists[Measured] | None,
     issues: list[Issue],
     examples_uri: str,
     report_uri: str,
@@ -109,16 +101,17 @@ def ingest(
     Args:
         pipeline: where to.
         images: the plan.
+        planned: receives the plan, for the workers.
         measure: how images are measured that have not been yet.
-        known: the measurements of these images `in_lists`; None if they have not been measured.
+        known: the measurements of these images in this order; None if they have not been measured.
         issues: issues that concern no listed image.
         examples_uri: receives `Split-NAME/data_tfrecord-*.gz` for each split, an empty split included.
         report_uri: receives `label_issues.csv`.
     """
     made = (
         pipeline
-        | "Images" >> beam.Create(list(enumerate(in_lists(images))))
-        | "MakeExamples" >> beam.ParDo(_MakeExamples(measure, known)).with_outputs(_ISSUES, *SPLITS)
+        | "Lists" >> beam.Create(planned.write_all(images))
+        | "MakeExamples" >> beam.ParDo(_MakeExamples(planned, measure, known)).with_outputs(_ISSUES, *SPLITS)
     )
     for split in SPLITS:
         _ = made[split] | f"Write[{split}]" >> WriteSplit(examples_uri, split)
@@ -141,22 +134,24 @@ class _Made:
 
 
 class _MakeExamples(beam.DoFn):
-    """Numbered lists of images -> serialized Examples under the names of their splits, and label issues."""
+    """Numbers of lists -> serialized Examples under the names of their splits, and label issues."""
 
-    def __init__(self, measure: Measure, known: MeasuredLists | None) -> None:
-        self._measure, self._known = measure, known
+    def __init__(
+        self, planned: StoredLists[PlannedImage], measure: Measure, known: StoredLists[Measured] | None
+    ) -> None:
+        self._planned, self._measure, self._known = planned, measure, known
 
     def setup(self) -> None:
         """Starts a thread for each core."""
-        self._pool = ThreadPoolExecutor(cores())
+        self._pool = thread_pool()
 
     def teardown(self) -> None:
         """Ends the threads."""
         self._pool.shutdown()
 
-    def process(self, numbered: tuple[int, Sequence[PlannedImage]]) -> Iterator[Any]:
+    def process(self, number: int) -> Iterator[Any]:
         """Makes the Examples on all cores and hands them on in the order of the list."""
-        number, images = numbered
+        images = self._planned.read(number)
         measured = self._known.read(number) if self._known else [None] * len(images)
         known = zip(images, measured, strict=True)
         for made in in_order(self._pool, self._make, known, ahead=AHEAD_PER_CORE * cores()):

@@ -1,103 +1,81 @@
 """The pass over all images before they are dealt to the roles: each is read and decoded here, and only here.
 
 It gives the fingerprints, which tell what shows the same ground, and all else that there is to be known of
-the pixels. The latter waits in a file for each list of images, and `ingestion`, which goes through the same
-lists, adds the bytes.
+the pixels. The latter waits in a file for each list of images (1-2 KB an image), and `ingestion`, which goes
+through the same lists, adds the bytes.
 """
 
 import csv
 import io
-import pickle
-import posixpath
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
-from components.parallel import AHEAD_PER_CORE, cores, in_order
+from components.parallel import AHEAD_PER_CORE, cores, in_order, thread_pool
 from components.progress import advance, running
 from components.ship_example_gen.decoding import decode
 from components.ship_example_gen.fingerprints import Fingerprints, fingerprint_of
-from components.ship_example_gen.listing import read_bytes, read_or_nothing
+from components.ship_example_gen.listing import read_or_nothing
 from components.ship_example_gen.measuring import LabelledImage, Measure, Measured
 from components.ship_example_gen.overlaps import Kind, SceneGroups, find_groups
+from components.ship_example_gen.stored_lists import StoredLists
 from components.tfrecords import WriteSplit, read_records
 
 OVERLAPS_FILE = "overlaps.csv"
 _SPLIT = "fingerprints"
 
 
-@dataclass(frozen=True)
-class MeasuredLists:
-    """Where the measurements of lists of images wait: 1-2 KB an image.
-
-    Attributes:
-        folder: where; on any filesystem that Beam knows.
-    """
-
-    folder: str
-
-    def write(self, number: int, measured: Sequence[Measured]) -> None:
-        """Keeps those of a list; a worker that does it again writes the same."""
-        with FileSystems.create(self._path(number)) as file:
-            file.write(pickle.dumps(list(measured)))
-
-    def read(self, number: int) -> list[Measured]:
-        """Those of a list, in its order."""
-        # Written by an earlier step of the same run.
-        measured: list[Measured] = pickle.loads(read_bytes(self._path(number)))
-        return measured
-
-    def _path(self, number: int) -> str:
-        return posixpath.join(self.folder, f"measured-{number:06d}")
-
-
 def measure_by_beam(
     make_pipeline: Callable[[], beam.Pipeline],
-    lists: Sequence[Sequence[tuple[int, LabelledImage]]],
+    images: Sequence[tuple[int, LabelledImage]],
     measure: Measure,
-    folder: str,
+    measured: StoredLists[Measured],
     stage: str,
 ) -> SceneGroups:
     """Measures all images, and tells which of them show the same ground.
 
     Args:
         make_pipeline: gives a Beam pipeline of its own.
-        lists: the images with their places in the listing, in lists of which a worker gets one at a time.
+        images: the images with their places in the listing.
         measure: the rules.
-        folder: where `MeasuredLists` of the measurements, and the fingerprints (0.9 KB an image), are left.
+        measured: receives the measurements; in their folder the fingerprints are left, too (0.9 KB an image).
         stage: under which progress is told.
     """
-    count = sum(map(len, lists))
-    with running(stage, count, "measured images"), make_pipeline() as pipeline:
+    listed: StoredLists[tuple[int, LabelledImage]] = StoredLists(measured.folder, "listed")
+    with running(stage, len(images), "measured images"), make_pipeline() as pipeline:
         _ = (
             pipeline
-            | "Lists" >> beam.Create(list(enumerate(lists)))
-            | "Measure" >> beam.ParDo(_MeasureImages(measure, MeasuredLists(folder), stage))
-            | "Write" >> WriteSplit(folder, _SPLIT)
+            | "Lists" >> beam.Create(listed.write_all(images))
+            | "Measure" >> beam.ParDo(_MeasureImages(measure, listed, measured, stage))
+            | "Write" >> WriteSplit(measured.folder, _SPLIT)
         )
-    return find_groups(Fingerprints.of_records(read_records(folder, _SPLIT), count))
+    return find_groups(Fingerprints.of_records(read_records(measured.folder, _SPLIT), len(images)))
 
 
 class _MeasureImages(beam.DoFn):
-    """Numbered lists of (place in the listing, image) -> records of fingerprints, on all cores."""
+    """Numbers of lists of (place in the listing, image) -> records of fingerprints, on all cores."""
 
-    def __init__(self, measure: Measure, lists: MeasuredLists, stage: str) -> None:
-        self._measure, self._lists, self._stage = measure, lists, stage
+    def __init__(
+        self,
+        measure: Measure,
+        listed: StoredLists[tuple[int, LabelledImage]],
+        measured: StoredLists[Measured],
+        stage: str,
+    ) -> None:
+        self._measure, self._listed, self._measured, self._stage = measure, listed, measured, stage
 
     def setup(self) -> None:
         """Starts a thread for each core."""
-        self._pool = ThreadPoolExecutor(cores())
+        self._pool = thread_pool()
 
     def teardown(self) -> None:
         """Ends the threads."""
         self._pool.shutdown()
 
-    def process(self, numbered: tuple[int, Sequence[tuple[int, LabelledImage]]]) -> Iterator[bytes]:
+    def process(self, number: int) -> Iterator[bytes]:
         """Measures a list of images, keeps what was found and hands the fingerprints on."""
-        number, images = numbered
+        images = self._listed.read(number)
         found = []
         for record, measured in in_order(
             self._pool, self._measure_image, images, ahead=AHEAD_PER_CORE * cores()
@@ -105,7 +83,7 @@ class _MeasureImages(beam.DoFn):
             advance(self._stage)
             found.append(measured)
             yield record
-        self._lists.write(number, found)
+        self._measured.write(number, found)
 
     def _measure_image(self, listed: tuple[int, LabelledImage]) -> tuple[bytes, Measured]:
         index, image = listed

@@ -135,7 +135,8 @@ def _noise_ratio(luma: NDArray[np.uint8], sharpness: float) -> float:
     Laplacian in the denominator sees. White noise of variance v gives 36 v over 20 v. Rough sea has as much
     fine detail as strong noise, but it is connected from pixel to pixel, and the ratio tells.
     """
-    kernel = np.array([1, -2, 1], np.float32)
+    # Whole numbers, with which OpenCV is twice as fast.
+    kernel = np.array([1, -2, 1], np.int32)
     difference = cv2.sepFilter2D(luma, cv2.CV_16S, kernel, kernel)
     # The 1 keeps the rounding errors of a blank picture from passing for noise.
     return _mean_square(difference) / (sharpness + 1)

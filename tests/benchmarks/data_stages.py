@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psutil
 
-# How often memory is looked at; an image takes a few milliseconds, growth takes seconds.
-_INTERVAL_S = 0.05
+# How often memory is looked at, which takes some milliseconds of processor time; growth takes seconds.
+_INTERVAL_S = 0.25
 _STAGES = ("ShipExampleGen", "ImageScreener", "StatisticsGen", "ShipSampler", "Transform")
 
 

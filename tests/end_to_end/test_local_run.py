@@ -135,6 +135,18 @@ def test_an_edited_loss_reruns_the_segmenter_and_what_follows(first_run, data, t
     assert len(stages) == STAGES
 
 
+def test_what_a_server_of_its_own_cannot_hold_is_not_pushed(first_run, data, tmp_path):
+    root, _ = first_run
+    store = root / "models" / "ships"
+    # As if the model had never been pushed.
+    aside = store.rename(tmp_path / "aside")
+    told = call(run_arguments(data, root, **{"infra_validation.max_memory_mb": 50}))
+    assert {"InfraValidator", "Pusher"} <= _done(told)
+    assert re.search(r"Not pushed, although it may be .* memory \d+ MiB, allowed 50", " ".join(told.split()))
+    assert not store.exists()
+    aside.rename(store)
+
+
 def test_with_manual_approval_a_persons_word_holds_for_exactly_one_model_and_evaluation(
     first_run, data, tmp_path
 ):

@@ -24,9 +24,10 @@ KUBECTL = shutil.which("kubectl")
 # The oldest release that is checked against, and the newest that the validator knows.
 KUBERNETES = ("1.30", kubernetes_validate.latest_version())
 
-# KServe's own fields of an InferenceService, as far as they are used here: names, types, and what is required
-# as in the models of its Python SDK 0.21. All other fields of `predictor` are those of a pod, and of `model`
-# those of a container, for which Kubernetes has a schema.
+# KServe's own fields of an InferenceService, as far as they are used here: names and types as in its CRD
+# (kserve/kserve, config/crd/full/serving.kserve.io_inferenceservices.yaml at 047112c8, 1 MB), which is laxer
+# in what must be there and knows no bounds. All other fields of `predictor` are those of a pod, and of
+# `model` those of a container, in the CRD as well; for these Kubernetes has a schema.
 OWN_FIELDS_OF_PREDICTOR = ("minReplicas", "maxReplicas", "model")
 OWN_FIELDS_OF_MODEL = ("modelFormat", "runtime", "runtimeVersion", "protocolVersion", "storageUri")
 TEXT = {"type": "string", "minLength": 1}

@@ -6,9 +6,9 @@ import pickle
 import pytest
 
 from components.ship_example_gen.labels import LabelRow
-from components.ship_example_gen.measuring import LabelledImage, Measure
-from components.ship_example_gen.measuring_pass import MeasuredLists
+from components.ship_example_gen.measuring import LabelledImage, Measure, Measured
 from components.ship_example_gen.settings import IngestionSettings
+from components.ship_example_gen.stored_lists import StoredLists
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_measurements_come_back_list_by_list(data_set, measure, tmp_path, ship):
     worker: Measure = pickle.loads(pickle.dumps(measure))
     whole = worker(images[0], (data_set.images / "image0.jpg").read_bytes())
     broken = worker(odd, b"")
-    lists = MeasuredLists(str(tmp_path))
+    lists: StoredLists[Measured] = StoredLists(str(tmp_path), "measured")
     lists.write(0, [whole])
     lists.write(1, [broken, whole])
     lists.write(1, [broken, whole])

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from pipeline.serving.faults import RequestError
 from pipeline.serving.metrics import Metrics
-from pipeline.serving.model import UnusableModelError
+from pipeline.serving.model import LoadedModel, UnusableModelError
 from pipeline.serving.sample import sea_with_ships
 from pipeline.serving.store import find_versions
 from pipeline.serving.versions import Versions
@@ -264,9 +264,23 @@ def test_requests_are_answered_while_versions_come_and_go(store):
     assert {version for version, _ in answered} >= {1, 2}
 
 
-def test_warm_up_leaves_the_cascade_as_it_was(saved_model):
-    from pipeline.serving.model import LoadedModel
+def test_the_old_version_serves_until_the_new_one_is_warm(store, monkeypatch):
+    store.push(1)
+    store.look()
+    warm_up, seen = LoadedModel.warm_up, []
 
+    def watched(model, image):
+        seen.append((store.versions.served, store.states()[model.version]))
+        warm_up(model, image)
+        seen.append((store.versions.served, store.states()[model.version]))
+
+    monkeypatch.setattr(LoadedModel, "warm_up", watched)
+    store.push(2)
+    assert store.look() == 2
+    assert seen == [(1, "LOADING"), (1, "LOADING")]
+
+
+def test_warm_up_leaves_the_cascade_as_it_was(saved_model):
     model = LoadedModel(saved_model, 1)
     was = model._model.classifier_threshold.numpy()
     model.warm_up(sea_with_ships(0))
