@@ -1,6 +1,10 @@
 """ShipEvaluator: TFX's Evaluator with a baseline that may be missing, a verdict and a headline figure."""
 
+import copy
+import os
 import posixpath
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 from google.protobuf import json_format
 from pydantic import TypeAdapter
@@ -79,8 +83,14 @@ class Executor(tfx_evaluator.Executor):
         examples = artifact_utils.get_single_uri(inputs["examples"])
         splits = json_utils.loads(str(exec_properties["example_splits"]))
         total = sum(1 for split in splits for _ in read_records(examples, split))
+        inputs["examples"], splits = in_one_stream(inputs["examples"], splits)
+        properties = {
+            **exec_properties,
+            "custom_extractors": CUSTOM_EXTRACTORS,
+            "example_splits": json_utils.dumps(splits),
+        }
         with running(STAGE, total, "images"):
-            super().Do(inputs, output_dict, {**exec_properties, "custom_extractors": CUSTOM_EXTRACTORS})
+            super().Do(inputs, output_dict, properties)
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
         result = read_evaluation(evaluation.uri)
         verdict = judge(result, _RULES.validate_json(str(exec_properties["rules"])))
@@ -92,6 +102,36 @@ class Executor(tfx_evaluator.Executor):
         evaluation.set_string_custom_property(EVALUATION_DIGEST, subject.evaluation)
         for name, value in headline(result.candidate).items():
             evaluation.set_float_custom_property(name, value)
+
+
+def in_one_stream(
+    examples: list[tfx.dsl.Artifact], splits: Sequence[str]
+) -> tuple[list[tfx.dsl.Artifact], list[str]]:
+    """The same examples with one split, whose name is a pattern that the folders of all these splits match.
+
+    TFX reads each split for itself and flattens them, at which the in-memory runner would hold every image.
+
+    Args:
+        examples: Examples artifacts.
+        splits: names of splits that they have.
+
+    Returns:
+        Copies of the artifacts, and the one name; both as given if a pattern would match other splits, too.
+    """
+    pattern = os.path.commonprefix(splits) + "*"  # noqa: RUF071 (no paths)
+    matched = {
+        name
+        for artifact in examples
+        for name in artifact_utils.decode_split_names(artifact.split_names)
+        if fnmatchcase(name, pattern)
+    }
+    if matched != set(splits):
+        return examples, list(splits)
+    copies = [copy.deepcopy(artifact) for artifact in examples]
+    for artifact in copies:
+        # Without TFX's check, to which a pattern is no name.
+        artifact.split_names = json_utils.dumps([pattern])
+    return copies, [pattern]
 
 
 def headline(slices: list[Slice]) -> dict[str, float]:

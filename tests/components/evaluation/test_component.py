@@ -12,7 +12,7 @@ from tfx.utils import json_utils
 from told import told_progress
 
 from components.errors import SettingsError
-from components.evaluation.component import Executor, ShipEvaluator
+from components.evaluation.component import Executor, ShipEvaluator, in_one_stream
 from components.evaluation.config import eval_config
 from components.evaluation.digests import subject_of
 from components.evaluation.image_numbers import dice
@@ -231,3 +231,22 @@ def test_a_rule_about_a_slice_that_is_not_measured_is_refused_before_anything_ru
             columns=("Source",),
             settings=settings,
         )
+
+
+@pytest.mark.parametrize(
+    ("splits", "read"),
+    [
+        (TEST_SPLITS, ["test_*"]),
+        (["test_ships"], ["test_ships*"]),
+        (["test_ships", "eval_ships"], ["test_ships", "eval_ships"]),
+    ],
+)
+def test_splits_are_read_in_one_stream_unless_that_would_read_others(splits, read):
+    examples = standard_artifacts.Examples()
+    examples.uri = "somewhere"
+    examples.split_names = json_utils.dumps([*TEST_SPLITS, "eval_ships", "eval_empty"])
+    (copy,), names = in_one_stream([examples], splits)
+    assert names == read
+    assert set(names) <= set(json_utils.loads(copy.split_names))
+    assert copy.uri == "somewhere"
+    assert json_utils.loads(examples.split_names)[:2] == TEST_SPLITS
