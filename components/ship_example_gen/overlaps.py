@@ -39,8 +39,8 @@ _MIN_SPREAD = 20.0
 # In a recompressed copy every block, flat or not, must be this near. A ship moves its cells by tens.
 _COPY_RELATIVE_DIFFERENCE = 0.03
 _COPY_DIFFERENCE = 0.75
-# Rows of a chunk in which blocks are compared, 256 bytes each.
-_CHUNK = 1 << 16
+# Rows of a chunk in which blocks are compared; one takes 1.3 KB while it is.
+_CHUNK = 1 << 13
 
 _Indices = NDArray[np.int64]
 

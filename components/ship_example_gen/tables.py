@@ -10,6 +10,8 @@ from components.ship_example_gen.listing import read_table_bytes
 
 # A header that is quoted in a message: enough to recognise the file by, not the whole binary.
 _QUOTED_CHARACTERS = 120
+# With or without the mark that spreadsheets put in front.
+_ENCODING = "utf-8-sig"
 
 
 @dataclass(frozen=True)
@@ -38,19 +40,11 @@ def read_table(path: str, required: tuple[str, ...], purpose: str) -> Table:
         purpose: what the table is for ("labels"), for messages.
 
     Raises:
-        InputError: missing or unreadable file, not UTF-8, empty, a required column is missing or a column
-            occurs twice.
+        InputError: missing or unreadable file, empty, begins with other than UTF-8, a required column is
+            missing or a column occurs twice.
     """
-    content = read_table_bytes(path)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"{path}, line {line}: not UTF-8 text. The {purpose} must be a CSV file with the columns "
-            f"{', '.join(required)}; if it is a spreadsheet, save it as 'CSV UTF-8'."
-        ) from error
-    rows = _rows(path, text)
+    expected = f"The {purpose} must be a CSV file with the columns {', '.join(required)}"
+    rows = _rows(path, read_table_bytes(path), expected)
     _, header = next(rows, (1, []))
     columns = tuple(cell.strip() for cell in header)
     missing = [column for column in required if column not in columns]
@@ -66,9 +60,10 @@ def read_table(path: str, required: tuple[str, ...], purpose: str) -> Table:
     return Table(path, columns, rows)
 
 
-def _rows(path: str, text: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: str, content: bytes, expected: str) -> Iterator[tuple[int, list[str]]]:
     """(line number, cells) of every row that is not blank."""
-    reader = csv.reader(io.StringIO(text, newline=""))
+    # Decoded piece by piece: as one text, a table of 80 MB would take 500 MB for a while.
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(content), _ENCODING, newline=""))
     try:
         for cells in reader:
             if cells:
@@ -78,3 +73,16 @@ def _rows(path: str, text: str) -> Iterator[tuple[int, list[str]]]:
             f"{path}, line {reader.line_num}: not readable as CSV ({error}). Look there for a stray "
             "quotation mark."
         ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}, line {_first_undecodable_line(content)}: not UTF-8 text. {expected}; if it is a "
+            "spreadsheet, save it as 'CSV UTF-8'."
+        ) from error
+
+
+def _first_undecodable_line(content: bytes) -> int:
+    try:
+        content.decode(_ENCODING)
+    except UnicodeDecodeError as error:
+        return content.count(b"\n", 0, error.start) + 1
+    raise ValueError("all of it can be decoded")

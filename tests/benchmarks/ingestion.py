@@ -75,7 +75,8 @@ def measure(
     speed: list[Row] = []
     memory: list[Row] = []
     for size in sorted(sizes, reverse=True):
-        repeat(originals, data, size, quality)
+        if size < max(sizes):
+            repeat(originals, data, size, quality)
         for count in sorted(cores) if size == max(sizes) else [max(cores)]:
             told = _run(data, folder / "root", count, stages)
             seconds = sum(told[stage] for stage in stages)
