@@ -197,8 +197,15 @@ class EvalTable:
         return self.ship_probability >= np.float32(classifier_threshold)
 
 
-def choose_classifier_threshold(table: EvalTable) -> float:
-    """Best cascade dice (at its best mask threshold) while at most 2 % of ship images are silenced."""
+def choose_classifier_threshold(
+    table: EvalTable, ship_threshold: float = 0.0, min_ship_pixels: int = 0
+) -> float:
+    """Best cascade dice (at its best mask threshold) while at most 2 % of ship images are silenced.
+
+    Args:
+        table: counts of the eval images.
+        ship_threshold, min_ship_pixels: predicted ships below either are dropped.
+    """
     allowed = int(SILENCED_SHIPS * table.has_ships.sum())
     # Ascending thresholds silence ever more, so that the feasible ones come first; 0 silences none.
     feasible = [
@@ -206,7 +213,8 @@ def choose_classifier_threshold(table: EvalTable) -> float:
         for threshold in CLASSIFIER_THRESHOLDS
         if (table.has_ships & ~table.passes(threshold)).sum() <= allowed
     ]
-    scores = np.array([_smooth(table.dice(table.passes(t)).mean(0)).max() for t in feasible])
+    kept = ship_threshold, min_ship_pixels
+    scores = np.array([_smooth(table.dice(table.passes(t), *kept).mean(0)).max() for t in feasible])
     return _rounded(feasible[middle_of_plateau(scores)])
 
 

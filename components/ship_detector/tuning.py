@@ -30,8 +30,9 @@ def tune(images: Sequence[ImageCounts], untuned: Thresholds, cascade: bool) -> T
 
     With ships and empty images: first the classifier threshold (with the cascade only), then the thresholds
     of pixels and of ships together, and the minimal area, over the images that it lets through, as serving
-    will. Without empty images
-    nothing speaks for silencing, so that only the mask threshold is chosen; without ship images, nothing is.
+    will, and with these the classifier threshold again: what they drop it need not keep out any more, and
+    ships that it need not silence are safe. Without empty images nothing speaks for silencing, so that only
+    the mask threshold is chosen; without ship images, nothing is.
 
     Args:
         images: counts of the eval images.
@@ -56,12 +57,10 @@ def tune(images: Sequence[ImageCounts], untuned: Thresholds, cascade: bool) -> T
     classifier_threshold = choose_classifier_threshold(table) if cascade else untuned.classifier_threshold
     passes = table.passes(classifier_threshold) if cascade else everywhere
     mask_threshold, ship_threshold = choose_mask_and_ship_threshold(table, passes)
-    return Thresholds(
-        mask_threshold,
-        ship_threshold,
-        choose_min_ship_pixels(table, passes, mask_threshold, ship_threshold),
-        classifier_threshold,
-    )
+    min_ship_pixels = choose_min_ship_pixels(table, passes, mask_threshold, ship_threshold)
+    if cascade:
+        classifier_threshold = choose_classifier_threshold(table, ship_threshold, min_ship_pixels)
+    return Thresholds(mask_threshold, ship_threshold, min_ship_pixels, classifier_threshold)
 
 
 def report(

@@ -129,6 +129,16 @@ def test_the_classifier_threshold_separates_with_room_on_both_sides() -> None:
     assert chosen.min_ship_pixels == 0
 
 
+def test_the_classifier_silences_no_more_than_the_ship_threshold_leaves_to_it() -> None:
+    ships = [image(800, 0, ship_probability=0.7) for _ in range(20)]
+    # Some of them only the ship threshold can keep out; what it drops of the others is dropped, too.
+    doubtful = [image(0, 300, ship_probability=p, false_certainty=0.62) for p in (0.65, 0.8) * 10]
+    sure = [image(0, 300, ship_probability=0.2) for _ in range(20)]
+    chosen = tune(ships + doubtful + sure, UNTUNED, cascade=True)
+    assert chosen.ship_threshold == pytest.approx(0.65)
+    assert chosen.classifier_threshold == pytest.approx(0.45, abs=0.02)
+
+
 def test_at_most_two_percent_of_the_ships_are_silenced_however_much_it_would_gain() -> None:
     rng = np.random.default_rng(0)
     ships = [image(1000, 0, ship_probability=p) for p in rng.uniform(0.2, 1.0, 100)]
