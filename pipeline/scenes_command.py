@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.errors import InputError
-from components.parallel import cores, in_order, thread_pool
+from components.parallel import AHEAD_PER_CORE, cores, in_order, thread_pool
 from components.progress import Meter
 from components.ship_example_gen.fingerprints import Fingerprints, fingerprint_file
 from components.ship_example_gen.listing import ImageFile, list_images
@@ -52,7 +52,7 @@ def _fingerprints(images: tuple[ImageFile, ...]) -> Fingerprints:
             meter.advance()
             return record
 
-        records = in_order(pool, fingerprint_file, enumerate(images), ahead=4 * cores())
+        records = in_order(pool, fingerprint_file, enumerate(images), ahead=AHEAD_PER_CORE * cores())
         return Fingerprints.of_records(map(told, records), len(images))
 
 
