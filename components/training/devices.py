@@ -1,4 +1,4 @@
-"""What a trainer computes on: whatever accelerators TensorFlow sees, and in which precision."""
+"""What a trainer computes on: whatever accelerators Keras' backend sees, and in which precision."""
 
 import contextlib
 import logging
@@ -21,6 +21,8 @@ _TENSOR_CORES = (7, 0)
 def training_devices(stage: str, settings: ScheduleSettings) -> Iterator[None]:
     """Build and fit networks within: on all GPUs, each with its share of the batch, or else on the CPU.
 
+    With Keras on JAX, on one GPU.
+
     Args:
         stage: name for the log.
         settings: `precision`, and the `batch_size` that the GPUs share.
@@ -28,7 +30,8 @@ def training_devices(stage: str, settings: ScheduleSettings) -> Iterator[None]:
     gpus = accelerators()
     precision = _half_precision_if_fast(gpus) if settings.precision == "auto" else settings.precision
     # With one device or none the default strategy saves the copies that mirroring keeps.
-    strategy = tf.distribute.MirroredStrategy(gpus) if len(gpus) > 1 else tf.distribute.get_strategy()
+    mirrored = len(gpus) > 1 and keras.backend.backend() == "tensorflow"
+    strategy = tf.distribute.MirroredStrategy(gpus) if mirrored else tf.distribute.get_strategy()
     LOGGER.info("%s trains on %s in %s", stage, ", ".join(gpus) or "the CPU", precision)
     usual = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
@@ -40,7 +43,10 @@ def training_devices(stage: str, settings: ScheduleSettings) -> Iterator[None]:
 
 
 def accelerators() -> list[str]:
-    """Names of the GPUs that TensorFlow sees, such as "GPU:0"."""
+    """Names of the GPUs that Keras' backend sees, such as "GPU:0"."""
+    if keras.backend.backend() != "tensorflow":
+        names = (name.upper() for name in keras.distribution.list_devices())
+        return [name for name in names if not name.startswith("CPU")]
     return [gpu.name.removeprefix("/device:") for gpu in tf.config.list_logical_devices("GPU")]
 
 
@@ -58,7 +64,7 @@ def predict_image(model: keras.Model, image: NDArray[np.uint8], stride_px: int) 
 
 
 def _half_precision_if_fast(gpus: Sequence[str]) -> str:
-    if not gpus:
+    if not gpus or keras.backend.backend() != "tensorflow":
         return "float32"
     details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
     fast = all(detail.get("compute_capability", (0, 0)) >= _TENSOR_CORES for detail in details)

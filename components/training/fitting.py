@@ -71,13 +71,14 @@ def fit(
             callbacks.append(keras.callbacks.TensorBoard(log_dir, write_graph=False))
         while not watch.finished:
             set_encoder_training(model, tuned=not watch.course.frozen(watch.step))
-            # XLA made the plain U-Net three times slower on CPU (TF 2.16: 564 against 188 ms a step).
+            # XLA made the plain U-Net three times slower on CPU (TF 2.16: 564 against 188 ms a step). JAX
+            # has nothing else: without it each operation would be dispatched by itself.
             optimizer = keras.optimizers.Adam(
                 watch.course.learning_rate(watch.step),
                 use_ema=bool(settings.weight_averaging),
                 ema_momentum=settings.weight_averaging,
             )
-            model.compile(optimizer, loss, jit_compile=False)
+            model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
             upcoming = batches
             if resumed:
                 model.optimizer.build(model.trainable_variables)
@@ -104,7 +105,10 @@ def fit(
 def _fit_within_memory(model: keras.Model, stage: str, batches: tf.data.Dataset, **options: Any) -> None:
     try:
         model.fit(batches, **options)
-    except tf.errors.ResourceExhaustedError as error:
+    # Each backend has an exception of its own, with the same code in its text.
+    except Exception as error:
+        if "RESOURCE_EXHAUSTED" not in str(error) and not isinstance(error, tf.errors.ResourceExhaustedError):
+            raise
         section = stage.lower()
         raise TrainingError(
             f"{stage} ran out of memory: lower {section}.batch_size or {section}.crop_px "

@@ -89,6 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Training steps of a PyTorch U-Net, when asked for.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--layout", choices=["channels_last", "default"], required=True)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--cores", type=int, required=True)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
@@ -99,12 +100,16 @@ def main() -> None:
     layout = torch.channels_last if arguments.layout == "channels_last" else torch.contiguous_format
     images, masks = (
         [
-            torch.from_numpy(batch).float().permute(0, 3, 1, 2).contiguous(memory_format=layout)
+            torch.from_numpy(batch)
+            .float()
+            .permute(0, 3, 1, 2)
+            .contiguous(memory_format=layout)
+            .to(arguments.device)
             for batch in np.load(arguments.folder / f"{part}.npy")
         ]
         for part in ("images", "masks")
     )
-    network = TwinUNet().to(memory_format=layout)
+    network = TwinUNet().to(arguments.device, memory_format=layout)
     with np.load(arguments.folder / "weights.npz") as weights:
         network.take_weights([weights[name] for name in weights.files])
     _tell_likeness(network, images[0], masks[0], arguments.folder / f"{arguments.layout}.npy")
@@ -131,7 +136,7 @@ def _tell_likeness(network: TwinUNet, images: torch.Tensor, masks: torch.Tensor,
     with torch.no_grad():
         logits = network(images)
         loss = dice_bce(masks, logits).item()
-    np.save(file, logits.permute(0, 2, 3, 1).numpy())
+    np.save(file, logits.permute(0, 2, 3, 1).cpu().numpy())
     parameters = sum(parameter.numel() for parameter in network.parameters())
     _tell(parameters=parameters, loss=loss, version=f"PyTorch {torch.__version__}")
 
