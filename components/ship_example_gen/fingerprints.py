@@ -205,29 +205,37 @@ def fingerprint_file(listed: tuple[int, ImageFile]) -> bytes:
 
 def _blocks(pixels: NDArray[np.uint8]) -> NDArray[np.void]:
     """`BLOCK` [blocks] of uint8 [blocks, height, width]."""
-    cells = np.stack(
-        [
-            cv2.resize(block.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA)
-            for block in pixels
-        ]
-    ).reshape(len(pixels), CELLS * CELLS)
+    count, height, width = pixels.shape
+    # Blocks below one another are one picture to OpenCV, whose cells do not reach into the next.
+    column = pixels.reshape(count * height, width).astype(np.float32)
+    cells = cv2.resize(column, (CELLS, count * CELLS), interpolation=cv2.INTER_AREA).reshape(
+        count, CELLS * CELLS
+    )
     mean = cells.mean(axis=1)
     deviation = cells - mean[:, None]
     scale = np.abs(deviation).max(axis=1)
-    blocks = np.zeros(len(pixels), BLOCK)
-    blocks["exact"] = [_exact_key(block) for block in pixels]
+    blocks = np.zeros(count, BLOCK)
+    blocks["exact"] = _exact_keys(pixels)
     blocks["perceptual"], blocks["spread"] = _perceptual_keys(cells)
     blocks["mean"], blocks["scale"] = mean, scale
     blocks["deviation"] = np.rint(deviation * (127 / np.maximum(scale, 1e-6))[:, None])
     return blocks
 
 
-def _exact_key(block: NDArray[np.uint8]) -> int:
-    inner = block[1:-1, 1:-1]
-    sample = inner[::2, ::2].ravel()
-    if not sample.size or np.bincount(sample).max() > _MAX_LEVEL_SHARE * sample.size:
-        return 0
-    return int.from_bytes(hashlib.sha1(inner.tobytes(), usedforsecurity=False).digest()[:8], "little")
+def _exact_keys(pixels: NDArray[np.uint8]) -> list[int]:
+    inner = np.ascontiguousarray(pixels[:, 1:-1, 1:-1])
+    sample = inner[:, ::2, ::2].reshape(len(inner), -1)
+    if not sample.size:
+        return [0] * len(inner)
+    # One histogram for all blocks, each with levels of its own.
+    levels = sample + 256 * np.arange(len(sample))[:, None]
+    most_common = np.bincount(levels.ravel(), minlength=256 * len(sample)).reshape(-1, 256).max(axis=1)
+    plain = most_common > _MAX_LEVEL_SHARE * sample.shape[1]
+    return [0 if is_plain else _digest(block) for is_plain, block in zip(plain, inner, strict=True)]
+
+
+def _digest(block: NDArray[np.uint8]) -> int:
+    return int.from_bytes(hashlib.sha1(block.data, usedforsecurity=False).digest()[:8], "little")
 
 
 def _perceptual_keys(
