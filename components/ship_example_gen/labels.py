@@ -26,7 +26,6 @@ out too, unless a person or the settings overrule it.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import cv2
@@ -296,10 +295,12 @@ def _give_shared_to_first(
 
 def _overlap(ships: list[Runs]) -> bool:
     """Whether any pixel belongs to two ships (each ship's own runs are known to be disjoint)."""
-    bounds = sorted(
-        pair for runs in ships for pair in zip(runs.starts.tolist(), runs.lengths.tolist(), strict=True)
-    )
-    return any(start + length > following for (start, length), (following, _) in pairwise(bounds))
+    if len(ships) < 2:
+        return False
+    starts = np.concatenate([runs.starts for runs in ships])
+    ends = starts + np.concatenate([runs.lengths for runs in ships])
+    order = np.argsort(starts)
+    return bool((ends[order[:-1]] > starts[order[1:]]).any())
 
 
 def _lines(rows: tuple[LabelRow, ...]) -> str:
