@@ -32,7 +32,7 @@ from components.ship_example_gen.scenes import Origin, origins
 from components.ship_example_gen.settings import IngestionSettings
 from components.ship_example_gen.splits import fold_roles, scene_role, stable_fraction
 from components.ship_example_gen.stored_lists import StoredLists
-from components.tfrecords import WriteSplit
+from components.tfrecords import WriteSplits
 
 LABEL_ISSUES_FILE = "label_issues.csv"
 STAGE = "ShipExampleGen"
@@ -111,10 +111,10 @@ def ingest(
     made = (
         pipeline
         | "Lists" >> beam.Create(planned.write_all(images))
-        | "MakeExamples" >> beam.ParDo(_MakeExamples(planned, measure, known)).with_outputs(_ISSUES, *SPLITS)
+        | "MakeExamples"
+        >> beam.ParDo(_MakeExamples(planned, measure, known)).with_outputs(_ISSUES, main="records")
     )
-    for split in SPLITS:
-        _ = made[split] | f"Write[{split}]" >> WriteSplit(examples_uri, split)
+    _ = made.records | WriteSplits(dict.fromkeys(SPLITS, examples_uri))
     _ = (
         (made[_ISSUES], pipeline | "OtherIssues" >> beam.Create(issues))
         | beam.Flatten()
@@ -134,7 +134,7 @@ class _Made:
 
 
 class _MakeExamples(beam.DoFn):
-    """Numbers of lists -> serialized Examples under the names of their splits, and label issues."""
+    """Numbers of lists -> pairs (split, serialized Example), and label issues."""
 
     def __init__(
         self, planned: StoredLists[PlannedImage], measure: Measure, known: StoredLists[Measured] | None
@@ -160,7 +160,7 @@ class _MakeExamples(beam.DoFn):
             if not made.decodable:
                 Metrics.counter(STAGE, _UNDECODABLE).inc()
             advance(STAGE)
-            yield beam.pvalue.TaggedOutput(made.split, made.record)
+            yield made.split, made.record
             for issue in made.issues:
                 yield beam.pvalue.TaggedOutput(_ISSUES, issue)
 

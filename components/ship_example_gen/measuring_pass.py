@@ -20,7 +20,7 @@ from components.ship_example_gen.listing import read_or_nothing
 from components.ship_example_gen.measuring import LabelledImage, Measure, Measured
 from components.ship_example_gen.overlaps import Kind, SceneGroups, find_groups
 from components.ship_example_gen.stored_lists import StoredLists
-from components.tfrecords import WriteSplit, read_records
+from components.tfrecords import WriteSplits, read_records
 
 OVERLAPS_FILE = "overlaps.csv"
 _SPLIT = "fingerprints"
@@ -48,7 +48,7 @@ def measure_by_beam(
             pipeline
             | "Lists" >> beam.Create(listed.write_all(images))
             | "Measure" >> beam.ParDo(_MeasureImages(measure, listed, measured, stage))
-            | "Write" >> WriteSplit(measured.folder, _SPLIT)
+            | "Write" >> WriteSplits({_SPLIT: measured.folder})
         )
     return find_groups(Fingerprints.of_records(read_records(measured.folder, _SPLIT), len(images)))
 
@@ -73,7 +73,7 @@ class _MeasureImages(beam.DoFn):
         """Ends the threads."""
         self._pool.shutdown()
 
-    def process(self, number: int) -> Iterator[bytes]:
+    def process(self, number: int) -> Iterator[tuple[str, bytes]]:
         """Measures a list of images, keeps what was found and hands the fingerprints on."""
         images = self._listed.read(number)
         found = []
@@ -82,7 +82,7 @@ class _MeasureImages(beam.DoFn):
         ):
             advance(self._stage)
             found.append(measured)
-            yield record
+            yield _SPLIT, record
         self._measured.write(number, found)
 
     def _measure_image(self, listed: tuple[int, LabelledImage]) -> tuple[bytes, Measured]:
