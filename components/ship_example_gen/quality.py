@@ -22,6 +22,7 @@ _CLOUD_WHITENESS = 0.20
 _CLOUD_GRADIENT = 12.0
 # Colour, cloud and voids are judged on means of blocks of 2**3 px, the size of JPEG's.
 _BLOCK_HALVINGS = 3
+_BLOCK_PX = 2**_BLOCK_HALVINGS
 # Void rule, see `_void_fraction`.
 _VOID_STEP = 5
 _VOID_BLOCKS = 4
@@ -181,12 +182,12 @@ def _void_fraction(laplacian: NDArray[np.int16], brightness: NDArray[np.float32]
         laplacian: int16 [height, width]; 0 throughout a block means that it is constant (or an exact ramp).
         brightness: float32 [rows, columns], means of blocks of 8x8 px.
     """
+    if _constant_at_most(laplacian) < _VOID_BLOCKS:  # most images
+        return 0.0
     # 255 per pixel, so that a single one is not rounded away in the mean of its block.
     changing = (laplacian != 0).view(np.uint8)
     changing *= 255
     flat = (_blocks(changing) == 0).view(np.uint8)
-    if np.count_nonzero(flat) < _VOID_BLOCKS:  # most images
-        return 0.0
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(flat, connectivity=4)
     rim = (flat > 0) & (cv2.erode(flat, np.ones((3, 3), np.uint8)) == 0)
     # Two blocks outwards, since a block on the border itself holds some of both.
@@ -198,6 +199,16 @@ def _void_fraction(laplacian: NDArray[np.int16], brightness: NDArray[np.float32]
     void = (step > _VOID_STEP) & (blocks >= _VOID_BLOCKS)
     void[0] = False  # what is not flat
     return float(blocks[void].sum() / flat.size)
+
+
+def _constant_at_most(laplacian: NDArray[np.int16]) -> int:
+    """How many blocks of 8x8 px are constant along one of their rows: a tenth of the time for all rows."""
+    height, width = laplacian.shape
+    if height % _BLOCK_PX or width % _BLOCK_PX:  # blocks reach into one another, see `_blocks`
+        return laplacian.size
+    # Eight pixels of a byte each are looked at as one number.
+    changing = (laplacian[_BLOCK_PX // 2 :: _BLOCK_PX] != 0).view(np.uint64)
+    return changing.size - int(np.count_nonzero(changing))
 
 
 def _band_balance(planes: Sequence[NDArray[np.uint8]]) -> float:
