@@ -163,7 +163,7 @@ class _WriteUnfinished(beam.DoFn):
         """Writes a record."""
         split, record = item
         if split not in self._files:
-            path = posixpath.join(_unfinished(self._uris[split], split), uuid.uuid4().hex)
+            path = posixpath.join(_unfinished(self._uris[split], split), f"{_FILE_PREFIX}-{uuid.uuid4().hex}")
             self._files[split] = path, _GzipFile(FileSystems.create(path, compression_type=_PLAIN))
         self._files[split][1].write(frame(record))
 

@@ -208,7 +208,7 @@ def _constant_at_most(laplacian: NDArray[np.int16]) -> int:
         return laplacian.size
     # Eight pixels of a byte each are looked at as one number.
     changing = (laplacian[_BLOCK_PX // 2 :: _BLOCK_PX] != 0).view(np.uint64)
-    return changing.size - int(np.count_nonzero(changing))
+    return int(changing.size - np.count_nonzero(changing))
 
 
 def _band_balance(planes: Sequence[NDArray[np.uint8]]) -> float:
