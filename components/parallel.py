@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import cv2
 
-from components.processes import Processes
+from components.processes import Processes, keep_freed_memory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -34,11 +34,13 @@ def cores() -> int:
 
 
 def thread_pool() -> ThreadPoolExecutor:
-    """A thread for each core. OpenCV, in the whole process, leaves off spreading one image over the cores.
+    """A thread for each core, for which two things change in the whole process.
 
-    With all cores busy that costs time, a sixth of all for the measuring of images on two cores.
+    OpenCV leaves off spreading one image over the cores: with all cores busy that costs time, a sixth of all
+    for the measuring of images on two cores. And memory is kept, see `keep_freed_memory`.
     """
     cv2.setNumThreads(1)
+    keep_freed_memory()
     return ThreadPoolExecutor(cores())
 
 

@@ -37,8 +37,8 @@ CSV_COLUMNS = ("image_id", "split", "outcome", "reasons", "sha1")
 
 _STAGE = "ImageScreener"
 _ROWS = "quarantine rows"
-# TFDV's 30 ms for a batch are shared by its images: this many bytes are some 300 Airbus tiles, or 20 as PNG.
-_BATCH_BYTES = 32 << 20
+# TFDV's 100 ms for a batch are shared by its images: this many bytes are some 600 Airbus tiles, or 40 as PNG.
+_BATCH_BYTES = 64 << 20
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):

@@ -190,11 +190,23 @@ def fingerprint_of(sha1: bytes, decoded: Decoded) -> Fingerprint:
         return Fingerprint(sha1, height, width, 1, 1, _blocks(luma[None]))
     rows, columns = height // BLOCK_PX, width // BLOCK_PX
     # The factor is a whole number, so that what a block gives does not depend on what lies around it.
-    size = (columns * _REDUCED_PX, rows * _REDUCED_PX)
-    grid = cv2.resize(luma[: rows * BLOCK_PX, : columns * BLOCK_PX], size, interpolation=cv2.INTER_AREA)
+    grid = _reduce(luma[: rows * BLOCK_PX, : columns * BLOCK_PX])
     pixels = grid.reshape(rows, _REDUCED_PX, columns, _REDUCED_PX).swapaxes(1, 2)
     blocks = _blocks(pixels.reshape(rows * columns, _REDUCED_PX, _REDUCED_PX))
     return Fingerprint(sha1, height, width, rows, columns, blocks)
+
+
+def _reduce(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Means of 4 x 4 px, a half rounded to the even level, of uint8 [height, width] with whole blocks.
+
+    The same as OpenCV's INTER_AREA, in half the time: pixels are added up two at a time, as the bytes of one
+    number.
+    """
+    pairs = np.ascontiguousarray(luma).view(np.uint16).reshape(len(luma) // _REDUCTION, _REDUCTION, -1)
+    sums = (pairs & 0xFF) + (pairs >> 8)
+    rows = sums[:, 0] + sums[:, 1] + sums[:, 2] + sums[:, 3]
+    total = rows[:, ::2] + rows[:, 1::2]
+    return np.asarray((total + 7 + (total >> 4 & 1)) >> 4, np.uint8)
 
 
 def fingerprint_file(listed: tuple[int, ImageFile]) -> bytes:

@@ -20,7 +20,7 @@ from apache_beam.metrics.metric import MetricResults, MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 
 from components.examples import SPLITS, split_name
-from components.parallel import AHEAD_PER_CORE, cores, in_order, thread_pool
+from components.parallel import cores, in_order, thread_pool
 from components.progress import advance
 from components.ship_example_gen.example import PlannedImage, make_example
 from components.ship_example_gen.inputs import Inputs
@@ -37,6 +37,9 @@ from components.tfrecords import WriteSplits
 LABEL_ISSUES_FILE = "label_issues.csv"
 STAGE = "ShipExampleGen"
 _UNDECODABLE = "undecodable"
+# Images that a thread gets at a time: few, since a PNG has megabytes, and more than one, since what there is
+# to do for an image that has been measured takes hardly longer than to hand it over.
+_HANDFUL = 4
 _ISSUES = "issues"
 
 
@@ -153,23 +156,27 @@ class _MakeExamples(beam.DoFn):
         """Makes the Examples on all cores and hands them on in the order of the list."""
         images = self._planned.read(number)
         measured = self._known.read(number) if self._known else [None] * len(images)
-        known = zip(images, measured, strict=True)
-        for made in in_order(self._pool, self._make, known, ahead=AHEAD_PER_CORE * cores()):
+        known = list(zip(images, measured, strict=True))
+        handfuls = [known[start : start + _HANDFUL] for start in range(0, len(known), _HANDFUL)]
+        for made in in_order(self._pool, self._make_all, handfuls, ahead=2 * cores()):
             # Here rather than in the threads: Beam's counters belong to the thread that calls `process`.
-            Metrics.counter(STAGE, made.split).inc()
-            if not made.decodable:
-                Metrics.counter(STAGE, _UNDECODABLE).inc()
-            advance(STAGE)
-            yield made.split, made.record
-            for issue in made.issues:
-                yield beam.pvalue.TaggedOutput(_ISSUES, issue)
+            for split, count in Counter(one.split for one in made).items():
+                Metrics.counter(STAGE, split).inc(count)
+            Metrics.counter(STAGE, _UNDECODABLE).inc(sum(not one.decodable for one in made))
+            advance(STAGE, len(made))
+            for one in made:
+                yield one.split, one.record
+                for issue in one.issues:
+                    yield beam.pvalue.TaggedOutput(_ISSUES, issue)
 
-    def _make(self, known: tuple[PlannedImage, Measured | None]) -> _Made:
+    def _make_all(self, handful: list[tuple[PlannedImage, Measured | None]]) -> list[_Made]:
+        return [self._make(image, measured) for image, measured in handful]
+
+    def _make(self, image: PlannedImage, measured: Measured | None) -> _Made:
         """Reads one image, and measures it unless these bytes have been measured.
 
         A file that cannot be read gives an Example without bytes.
         """
-        image, measured = known
         listed = image.listed
         try:
             image_bytes = read_bytes(listed.path)

@@ -95,7 +95,7 @@ class Measure:
             width=decoded.width,
             scalars=measure(decoded),
             label=judge_rows(
-                self.labels, image.image_id, image.rows, size=size, limits=self.limits, rgb=decoded.rgb
+                self.labels, image.image_id, image.rows, size=size, limits=self.limits, luma=decoded.luma
             ),
         )
 
