@@ -25,7 +25,7 @@ from components.progress import advance
 from components.ship_example_gen.example import PlannedImage, make_example
 from components.ship_example_gen.inputs import Inputs
 from components.ship_example_gen.labels import Issue
-from components.ship_example_gen.listing import read_bytes
+from components.ship_example_gen.listing import is_remote, read_bytes
 from components.ship_example_gen.measuring import LabelledImage, Measure, Measured, sha1
 from components.ship_example_gen.overlaps import SceneGroups
 from components.ship_example_gen.scenes import Origin, origins
@@ -40,6 +40,7 @@ _UNDECODABLE = "undecodable"
 # Images that a thread gets at a time: few, since a PNG has megabytes, and more than one, since what there is
 # to do for an image that has been measured takes hardly longer than to hand it over.
 _HANDFUL = 4
+_Handful = list[tuple[PlannedImage, Measured | None]]
 _ISSUES = "issues"
 
 
@@ -153,12 +154,12 @@ class _MakeExamples(beam.DoFn):
         self._pool.shutdown()
 
     def process(self, number: int) -> Iterator[Any]:
-        """Makes the Examples on all cores and hands them on in the order of the list."""
+        """Makes the Examples and hands them on in the order of the list."""
         images = self._planned.read(number)
         measured = self._known.read(number) if self._known else [None] * len(images)
         known = list(zip(images, measured, strict=True))
         handfuls = [known[start : start + _HANDFUL] for start in range(0, len(known), _HANDFUL)]
-        for made in in_order(self._pool, self._make_all, handfuls, ahead=2 * cores()):
+        for made in self._made(handfuls):
             # Here rather than in the threads: Beam's counters belong to the thread that calls `process`.
             for split, count in Counter(one.split for one in made).items():
                 Metrics.counter(STAGE, split).inc(count)
@@ -169,7 +170,13 @@ class _MakeExamples(beam.DoFn):
                 for issue in one.issues:
                     yield beam.pvalue.TaggedOutput(_ISSUES, issue)
 
-    def _make_all(self, handful: list[tuple[PlannedImage, Measured | None]]) -> list[_Made]:
+    def _made(self, handfuls: list[_Handful]) -> Iterator[list[_Made]]:
+        if self._known and not is_remote(handfuls[0][0][0].listed.path):
+            # What is left to do is mostly Python's, and threads that wait for its lock take a third longer.
+            return map(self._make_all, handfuls)
+        return in_order(self._pool, self._make_all, handfuls, ahead=2 * cores())
+
+    def _make_all(self, handful: _Handful) -> list[_Made]:
         return [self._make(image, measured) for image, measured in handful]
 
     def _make(self, image: PlannedImage, measured: Measured | None) -> _Made:
