@@ -8,6 +8,7 @@ Rows whose runs touch (e.g. "1 2 3 4" for "1 6") are valid too and give the same
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,7 @@ class Runs:
     starts: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.int64]
 
-    @property
+    @cached_property
     def area_px(self) -> int:
         """Ship pixels in all."""
         return int(self.lengths.sum())

@@ -190,11 +190,23 @@ def fingerprint_of(sha1: bytes, decoded: Decoded) -> Fingerprint:
         return Fingerprint(sha1, height, width, 1, 1, _blocks(luma[None]))
     rows, columns = height // BLOCK_PX, width // BLOCK_PX
     # The factor is a whole number, so that what a block gives does not depend on what lies around it.
-    size = (columns * _REDUCED_PX, rows * _REDUCED_PX)
-    grid = cv2.resize(luma[: rows * BLOCK_PX, : columns * BLOCK_PX], size, interpolation=cv2.INTER_AREA)
+    grid = _reduce(luma[: rows * BLOCK_PX, : columns * BLOCK_PX])
     pixels = grid.reshape(rows, _REDUCED_PX, columns, _REDUCED_PX).swapaxes(1, 2)
     blocks = _blocks(pixels.reshape(rows * columns, _REDUCED_PX, _REDUCED_PX))
     return Fingerprint(sha1, height, width, rows, columns, blocks)
+
+
+def _reduce(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Means of 4 x 4 px, a half rounded to the even level, of uint8 [height, width] with whole blocks.
+
+    The same as OpenCV's INTER_AREA, in half the time: pixels are added up two at a time, as the bytes of one
+    number.
+    """
+    pairs = np.ascontiguousarray(luma).view(np.uint16).reshape(len(luma) // _REDUCTION, _REDUCTION, -1)
+    sums = (pairs & 0xFF) + (pairs >> 8)
+    rows = sums[:, 0] + sums[:, 1] + sums[:, 2] + sums[:, 3]
+    total = rows[:, ::2] + rows[:, 1::2]
+    return np.asarray((total + 7 + (total >> 4 & 1)) >> 4, np.uint8)
 
 
 def fingerprint_file(listed: tuple[int, ImageFile]) -> bytes:
@@ -205,29 +217,37 @@ def fingerprint_file(listed: tuple[int, ImageFile]) -> bytes:
 
 def _blocks(pixels: NDArray[np.uint8]) -> NDArray[np.void]:
     """`BLOCK` [blocks] of uint8 [blocks, height, width]."""
-    cells = np.stack(
-        [
-            cv2.resize(block.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA)
-            for block in pixels
-        ]
-    ).reshape(len(pixels), CELLS * CELLS)
+    count, height, width = pixels.shape
+    # Blocks below one another are one picture to OpenCV, whose cells do not reach into the next.
+    column = pixels.reshape(count * height, width).astype(np.float32)
+    cells = cv2.resize(column, (CELLS, count * CELLS), interpolation=cv2.INTER_AREA).reshape(
+        count, CELLS * CELLS
+    )
     mean = cells.mean(axis=1)
     deviation = cells - mean[:, None]
     scale = np.abs(deviation).max(axis=1)
-    blocks = np.zeros(len(pixels), BLOCK)
-    blocks["exact"] = [_exact_key(block) for block in pixels]
+    blocks = np.zeros(count, BLOCK)
+    blocks["exact"] = _exact_keys(pixels)
     blocks["perceptual"], blocks["spread"] = _perceptual_keys(cells)
     blocks["mean"], blocks["scale"] = mean, scale
     blocks["deviation"] = np.rint(deviation * (127 / np.maximum(scale, 1e-6))[:, None])
     return blocks
 
 
-def _exact_key(block: NDArray[np.uint8]) -> int:
-    inner = block[1:-1, 1:-1]
-    sample = inner[::2, ::2].ravel()
-    if not sample.size or np.bincount(sample).max() > _MAX_LEVEL_SHARE * sample.size:
-        return 0
-    return int.from_bytes(hashlib.sha1(inner.tobytes(), usedforsecurity=False).digest()[:8], "little")
+def _exact_keys(pixels: NDArray[np.uint8]) -> list[int]:
+    inner = np.ascontiguousarray(pixels[:, 1:-1, 1:-1])
+    sample = inner[:, ::2, ::2].reshape(len(inner), -1)
+    if not sample.size:
+        return [0] * len(inner)
+    # One histogram for all blocks, each with levels of its own.
+    levels = sample + 256 * np.arange(len(sample))[:, None]
+    most_common = np.bincount(levels.ravel(), minlength=256 * len(sample)).reshape(-1, 256).max(axis=1)
+    plain = most_common > _MAX_LEVEL_SHARE * sample.shape[1]
+    return [0 if is_plain else _digest(block) for is_plain, block in zip(plain, inner, strict=True)]
+
+
+def _digest(block: NDArray[np.uint8]) -> int:
+    return int.from_bytes(hashlib.sha1(block.data, usedforsecurity=False).digest()[:8], "little")
 
 
 def _perceptual_keys(

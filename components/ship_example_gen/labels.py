@@ -26,10 +26,8 @@ out too, unless a person or the settings overrule it.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -166,7 +164,7 @@ def judge_rows(
     *,
     size: tuple[int, int],
     limits: ShipLimits,
-    rgb: NDArray[np.uint8] | None = None,
+    luma: NDArray[np.uint8] | None = None,
 ) -> Label:
     """Applies the rules of the module's table to the rows of one image.
 
@@ -176,7 +174,7 @@ def judge_rows(
         rows: its rows in the order of the file; none if the table does not know the image.
         size: height and width of the image in px; where it cannot be decoded, those it should have.
         limits: sizes that a ship may have.
-        rgb: uint8 [height, width, 3], the image; None if it cannot be decoded.
+        luma: uint8 [height, width], brightness of the image; None if it cannot be decoded.
     """
     if not rows:
         reason = "no label row"
@@ -190,7 +188,7 @@ def judge_rows(
             against[action].append(f"{reason} (line {lines})")
 
     ships = _separate(_read(rows, size, note), size, limits, note)
-    for lines, reason in _doubts(ships, size, limits, rgb):
+    for lines, reason in _doubts(ships, size, limits, luma):
         note(lines, reason, "doubted")
     return Label(
         tuple(encode_runs(runs) for _, runs in ships),
@@ -243,33 +241,32 @@ def _separate(
 
 
 def _doubts(
-    ships: list[tuple[str, Runs]], size: tuple[int, int], limits: ShipLimits, rgb: NDArray[np.uint8] | None
+    ships: list[tuple[str, Runs]], size: tuple[int, int], limits: ShipLimits, luma: NDArray[np.uint8] | None
 ) -> Iterator[tuple[str, str]]:
     """Lines and reasons of what can hardly be a ship."""
     for line, runs in ships:
         if runs.area_px > limits.max_ship_px:
             yield line, f"larger than any known ship: {runs.area_px} px"
-        if rgb is not None and _is_flat(rgb, runs):
+        if luma is not None and _is_flat(luma, runs):
             yield line, "ship on pixels of one brightness"
     share = sum(runs.area_px for _, runs in ships) / (size[0] * size[1])
     if share > limits.max_ship_share:
         yield in_one_cell([line for line, _ in ships], " "), f"ships cover land: {share:.0%} of the image"
 
 
-def _is_flat(rgb: NDArray[np.uint8], runs: Runs) -> bool:
+def _is_flat(luma: NDArray[np.uint8], runs: Runs) -> bool:
     """Whether nothing stands out in the surroundings of a ship."""
-    height = rgb.shape[0]
+    height = luma.shape[0]
     last = runs.starts + runs.lengths - 1
     left, right = int(runs.starts[0]) // height, int(last[-1]) // height
     if (runs.starts // height == last // height).all():
         top, bottom = int((runs.starts % height).min()), int((last % height).max())
     else:  # a run goes on in the next column
         top, bottom = 0, height - 1
-    box = rgb[
+    box = luma[
         max(0, top - _MARGIN_PX) : bottom + 1 + _MARGIN_PX, max(0, left - _MARGIN_PX) : right + 1 + _MARGIN_PX
     ]
-    luma = cv2.cvtColor(box, cv2.COLOR_RGB2GRAY)
-    return bool(int(luma.max()) - int(luma.min()) <= _FLAT_LEVELS)
+    return bool(int(box.max()) - int(box.min()) <= _FLAT_LEVELS)
 
 
 def _give_shared_to_first(
@@ -296,10 +293,12 @@ def _give_shared_to_first(
 
 def _overlap(ships: list[Runs]) -> bool:
     """Whether any pixel belongs to two ships (each ship's own runs are known to be disjoint)."""
-    bounds = sorted(
-        pair for runs in ships for pair in zip(runs.starts.tolist(), runs.lengths.tolist(), strict=True)
-    )
-    return any(start + length > following for (start, length), (following, _) in pairwise(bounds))
+    if len(ships) < 2:
+        return False
+    starts = np.concatenate([runs.starts for runs in ships])
+    ends = starts + np.concatenate([runs.lengths for runs in ships])
+    order = np.argsort(starts)
+    return bool((ends[order[:-1]] > starts[order[1:]]).any())
 
 
 def _lines(rows: tuple[LabelRow, ...]) -> str:

@@ -5,10 +5,13 @@ role is known, see `measuring_pass`. Imports no Beam, and TensorFlow only with t
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.ship_example_gen.decoding import Decoded, decode
+from components.ship_example_gen.fingerprints import fingerprint_of
 from components.ship_example_gen.labels import Label, LabelRow, judge_rows
+from components.ship_example_gen.listing import read_or_nothing
 from components.ship_example_gen.quality import measure
 from components.ship_example_gen.settings import ShipLimits
 
@@ -92,9 +95,29 @@ class Measure:
             width=decoded.width,
             scalars=measure(decoded),
             label=judge_rows(
-                self.labels, image.image_id, image.rows, size=size, limits=self.limits, rgb=decoded.rgb
+                self.labels, image.image_id, image.rows, size=size, limits=self.limits, luma=decoded.luma
             ),
         )
+
+
+def measure_files(
+    measure: Measure, images: Sequence[tuple[int, LabelledImage]]
+) -> list[tuple[bytes, Measured]]:
+    """Record of the fingerprint (see `Fingerprint.to_bytes`) and measurements of some images.
+
+    Args:
+        measure: the rules.
+        images: the images with their places in the listing; they need not be readable.
+    """
+    found = []
+    for index, image in images:
+        image_bytes = read_or_nothing(image.path)
+        decoded = decode(image_bytes)
+        measured = measure.decoded(image, image_bytes, decoded)
+        # Files that cannot be read are no copies of each other.
+        fingerprint = fingerprint_of(measured.sha1 if image_bytes else b"", decoded)
+        found.append((fingerprint.to_bytes(index), measured))
+    return found
 
 
 def sha1(image_bytes: bytes) -> bytes:

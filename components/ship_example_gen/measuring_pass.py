@@ -7,23 +7,30 @@ through the same lists, adds the bytes.
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.transforms.window import GlobalWindows
 
-from components.parallel import AHEAD_PER_CORE, cores, in_order, thread_pool
+from components.parallel import cores, measuring_pool
 from components.progress import advance, running
-from components.ship_example_gen.decoding import decode
-from components.ship_example_gen.fingerprints import Fingerprints, fingerprint_of
-from components.ship_example_gen.listing import read_or_nothing
-from components.ship_example_gen.measuring import LabelledImage, Measure, Measured
+from components.ship_example_gen.fingerprints import Fingerprints
+from components.ship_example_gen.measuring import LabelledImage, Measure, Measured, measure_files
 from components.ship_example_gen.overlaps import Kind, SceneGroups, find_groups
 from components.ship_example_gen.stored_lists import StoredLists
-from components.tfrecords import WriteSplit, read_records
+from components.tfrecords import WriteSplits, read_records
 
 OVERLAPS_FILE = "overlaps.csv"
 _SPLIT = "fingerprints"
+# Images that a process gets at a time: a call takes 0.3 ms, an image 8.
+_HANDFUL = 8
+_Handful = Sequence[tuple[int, LabelledImage]]
 
 
 def measure_by_beam(
@@ -47,14 +54,17 @@ def measure_by_beam(
         _ = (
             pipeline
             | "Lists" >> beam.Create(listed.write_all(images))
-            | "Measure" >> beam.ParDo(_MeasureImages(measure, listed, measured, stage))
-            | "Write" >> WriteSplit(measured.folder, _SPLIT)
+            | "Measure" >> beam.ParDo(_MeasureImages(measure, listed, measured, stage, len(images)))
+            | "Write" >> WriteSplits({_SPLIT: measured.folder})
         )
     return find_groups(Fingerprints.of_records(read_records(measured.folder, _SPLIT), len(images)))
 
 
 class _MeasureImages(beam.DoFn):
-    """Numbers of lists of (place in the listing, image) -> records of fingerprints, on all cores."""
+    """Numbers of lists of (place in the listing, image) -> records of fingerprints, on all cores.
+
+    The next list is begun before the results of one are waited for, so that no core is idle in between.
+    """
 
     def __init__(
         self,
@@ -62,37 +72,81 @@ class _MeasureImages(beam.DoFn):
         listed: StoredLists[tuple[int, LabelledImage]],
         measured: StoredLists[Measured],
         stage: str,
+        total: int,
     ) -> None:
-        self._measure, self._listed, self._measured, self._stage = measure, listed, measured, stage
+        self._measure, self._listed, self._measured = measure, listed, measured
+        self._stage, self._total = stage, total
 
     def setup(self) -> None:
-        """Starts a thread for each core."""
-        self._pool = thread_pool()
+        """Starts a thread or a process for each core."""
+        self._pool = measuring_pool(self._total)
 
     def teardown(self) -> None:
-        """Ends the threads."""
+        """Ends them."""
         self._pool.shutdown()
 
-    def process(self, number: int) -> Iterator[bytes]:
-        """Measures a list of images, keeps what was found and hands the fingerprints on."""
-        images = self._listed.read(number)
-        found = []
-        for record, measured in in_order(
-            self._pool, self._measure_image, images, ahead=AHEAD_PER_CORE * cores()
-        ):
-            advance(self._stage)
-            found.append(measured)
-            yield record
-        self._measured.write(number, found)
+    def start_bundle(self) -> None:
+        """Begins without a list."""
+        self._begun: _Begun | None = None
 
-    def _measure_image(self, listed: tuple[int, LabelledImage]) -> tuple[bytes, Measured]:
-        index, image = listed
-        image_bytes = read_or_nothing(image.path)
-        decoded = decode(image_bytes)
-        measured = self._measure.decoded(image, image_bytes, decoded)
-        # Files that cannot be read are no copies of each other.
-        fingerprint = fingerprint_of(measured.sha1 if image_bytes else b"", decoded)
-        return fingerprint.to_bytes(index), measured
+    def process(self, number: int) -> Iterator[tuple[str, bytes]]:
+        """Begins a list of images and hands on the fingerprints of the one before."""
+        before, self._begun = self._begun, self._begin(number)
+        if before:
+            yield from self._finish(before)
+
+    def finish_bundle(self) -> Iterator[Any]:
+        """Hands on those of the last list."""
+        if self._begun:
+            yield from map(GlobalWindows.windowed_value, self._finish(self._begun))
+
+    def _begin(self, number: int) -> "_Begun":
+        images = self._listed.read(number)
+        handfuls = [images[start : start + _HANDFUL] for start in range(0, len(images), _HANDFUL)]
+        with self._failing_clearly(handfuls):
+            calls = [self._pool.submit(measure_files, self._measure, handful) for handful in handfuls]
+        return _Begun(number, list(zip(handfuls, calls, strict=True)))
+
+    def _finish(self, begun: "_Begun") -> Iterator[tuple[str, bytes]]:
+        """Takes the measurements of a list, keeps them and gives the fingerprints."""
+        measured: list[Measured] = []
+        for place, (_, call) in enumerate(begun.calls):
+            with self._failing_clearly([handful for handful, _ in begun.calls[place:]]):
+                found = call.result()
+            advance(self._stage, len(found))
+            for record, of_image in found:
+                measured.append(of_image)
+                yield _SPLIT, record
+        self._measured.write(begun.number, measured)
+
+    @contextmanager
+    def _failing_clearly(self, handfuls: Sequence[_Handful]) -> Iterator[None]:
+        """Ends the work at once where it cannot go on, and says which images it was at."""
+        try:
+            yield
+        except BaseException as error:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, BrokenExecutor):
+                suspects = [image.path for handful in handfuls[: cores()] for _, image in handful]
+                exit_code = re.search(r"{.*}", str(error))
+                raise RuntimeError(
+                    f"a process that measured images died {exit_code.group() if exit_code else ''}, killed, "
+                    f"out of memory or brought down by one of these images: {', '.join(suspects)}"
+                ) from error
+            raise
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A list whose images are being measured.
+
+    Attributes:
+        number: of the list.
+        calls: handfuls of its images with what becomes of them.
+    """
+
+    number: int
+    calls: list[tuple[_Handful, Future[list[tuple[bytes, Measured]]]]]
 
 
 def write_overlaps(groups: SceneGroups, image_ids: Sequence[str], path: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from components.ship_example_gen.decoding import Decoded
@@ -21,6 +22,7 @@ _CLOUD_WHITENESS = 0.20
 _CLOUD_GRADIENT = 12.0
 # Colour, cloud and voids are judged on means of blocks of 2**3 px, the size of JPEG's.
 _BLOCK_HALVINGS = 3
+_BLOCK_PX = 2**_BLOCK_HALVINGS
 # Void rule, see `_void_fraction`.
 _VOID_STEP = 5
 _VOID_BLOCKS = 4
@@ -84,7 +86,9 @@ def measure_rgb(rgb: NDArray[np.uint8], luma: NDArray[np.uint8] | None = None) -
     # The mean of a Laplacian is 0, so the mean square will do, which OpenCV is 20 times faster at.
     laplacian = cv2.Laplacian(luma, cv2.CV_16S)
     sharpness = _mean_square(laplacian)
-    bands = cv2.split(_blocks(rgb).astype(np.float32))
+    blocks = _blocks(rgb)
+    planes = cv2.split(blocks)
+    bands = [plane.astype(np.float32) for plane in planes]
     brightness = sum(bands) / 3
     colour = sum(np.abs(band - brightness) for band in bands)
     return {
@@ -105,8 +109,8 @@ def measure_rgb(rgb: NDArray[np.uint8], luma: NDArray[np.uint8] | None = None) -
         "void_fraction": _void_fraction(laplacian, brightness),
         # Mean distance of a band from the mean of the three; 0 where all bands are the same.
         "chroma": float(colour.mean() / 3),
-        "band_balance": _band_balance(bands),
-        "band_order": _band_order(red=bands[0], blue=bands[2], brightness=brightness),
+        "band_balance": _band_balance(planes),
+        "band_order": _band_order(blocks),
         "row_seam": _row_seam(rgb),
     }
 
@@ -157,10 +161,13 @@ def _cloud_fraction(brightness: NDArray[np.float32], colour: NDArray[np.float32]
         brightness: float32 [rows, columns], means of the three bands, 0-255.
         colour: the same shape, sum(|band - mean|).
     """
+    bright = brightness > _CLOUD_LUMA
+    if not bright.any():  # most images
+        return 0.0
     whiteness = colour / np.maximum(brightness, 1.0)
     # A Sobel kernel sums to 8 times the luma step from one block to the next.
     gradient = np.hypot(cv2.Sobel(brightness, cv2.CV_32F, 1, 0), cv2.Sobel(brightness, cv2.CV_32F, 0, 1)) / 8
-    cloud = (brightness > _CLOUD_LUMA) & (whiteness < _CLOUD_WHITENESS) & (gradient < _CLOUD_GRADIENT)
+    cloud = bright & (whiteness < _CLOUD_WHITENESS) & (gradient < _CLOUD_GRADIENT)
     return float(cloud.mean())
 
 
@@ -175,9 +182,12 @@ def _void_fraction(laplacian: NDArray[np.int16], brightness: NDArray[np.float32]
         laplacian: int16 [height, width]; 0 throughout a block means that it is constant (or an exact ramp).
         brightness: float32 [rows, columns], means of blocks of 8x8 px.
     """
+    if _constant_at_most(laplacian) < _VOID_BLOCKS:  # most images
+        return 0.0
     # 255 per pixel, so that a single one is not rounded away in the mean of its block.
-    changing = (laplacian != 0).view(np.uint8) * np.uint8(255)
-    flat = (_blocks(changing) == 0).astype(np.uint8)
+    changing = (laplacian != 0).view(np.uint8)
+    changing *= 255
+    flat = (_blocks(changing) == 0).view(np.uint8)
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(flat, connectivity=4)
     rim = (flat > 0) & (cv2.erode(flat, np.ones((3, 3), np.uint8)) == 0)
     # Two blocks outwards, since a block on the border itself holds some of both.
@@ -191,18 +201,29 @@ def _void_fraction(laplacian: NDArray[np.int16], brightness: NDArray[np.float32]
     return float(blocks[void].sum() / flat.size)
 
 
-def _band_balance(bands: Sequence[NDArray[np.float32]]) -> float:
+def _constant_at_most(laplacian: NDArray[np.int16]) -> int:
+    """How many blocks of 8x8 px are constant along one of their rows: a tenth of the time for all rows."""
+    height, width = laplacian.shape
+    if height % _BLOCK_PX or width % _BLOCK_PX:  # blocks reach into one another, see `_blocks`
+        return laplacian.size
+    # Eight pixels of a byte each are looked at as one number.
+    changing = (laplacian[_BLOCK_PX // 2 :: _BLOCK_PX] != 0).view(np.uint64)
+    return int(changing.size - np.count_nonzero(changing))
+
+
+def _band_balance(planes: Sequence[NDArray[np.uint8]]) -> float:
     """How bright the brightest hundredth of the faintest band is, compared to that of the strongest.
 
     Over deep water at dusk red has little to show, but whatever is bright there is bright in all bands.
+
+    Args:
+        planes: of each band uint8 [rows, columns], means of blocks.
     """
-    brightest = [_lowest_above(band, 0.99) for band in bands]
-    return min(brightest) / max(*brightest, 1.0)
+    brightest = [_lowest_above(plane, 0.99) for plane in planes]
+    return min(brightest) / max(*brightest, 1)
 
 
-def _band_order(
-    *, red: NDArray[np.float32], blue: NDArray[np.float32], brightness: NDArray[np.float32]
-) -> float:
+def _band_order(blocks: NDArray[np.uint8]) -> float:
     """Positive where red and blue are what they should be, negative where they look exchanged.
 
     Two facts of optics, added up: water, the darkest part of most tiles, absorbs red, so that there
@@ -210,12 +231,15 @@ def _band_order(
     from the blue band, so that ln(std red / std blue) is positive. Turbid water over plain sea floors both.
 
     Args:
-        red, blue, brightness: float32 [rows, columns], means of blocks; brightness is that of all bands.
+        blocks: uint8 [rows, columns, 3], means of blocks.
     """
-    darkest = brightness <= _lowest_above(brightness, 0.25)
-    dark_red, dark_blue = float(red[darkest].mean()), float(blue[darkest].mean())
+    # Brightness as a whole number, three times the mean of the bands.
+    total = blocks[..., 0] + blocks[..., 1].astype(np.uint16) + blocks[..., 2]
+    darkest = total <= _lowest_above(total, 0.25)
+    dark_red, _, dark_blue, _ = cv2.mean(blocks, darkest.view(np.uint8))
     blueness = (dark_blue - dark_red) / (dark_blue + dark_red + 1)
-    return float(blueness + np.log((red.std() + 1) / (blue.std() + 1)))
+    red_std, _, blue_std = cv2.meanStdDev(blocks)[1].ravel()
+    return float(blueness + np.log((red_std + 1) / (blue_std + 1)))
 
 
 def _row_seam(rgb: NDArray[np.uint8]) -> float:
@@ -227,17 +251,22 @@ def _row_seam(rgb: NDArray[np.uint8]) -> float:
     "Blind measurement of blocking artifacts in images", ICIP 2000). The 8 levels added keep the grid of an
     ordinary JPEG of quality 90 over calm water from counting.
     """
-    below = rgb[_UNIT_PX + 1 :: _UNIT_PX]
-    if not len(below):
+    count = (len(rgb) - 2) // _UNIT_PX
+    if count < 1:
         return 0.0
-    upper, above, first = (rgb[start::_UNIT_PX][: len(below)] for start in range(_UNIT_PX - 2, _UNIT_PX + 1))
-
-    def step(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float64]:
-        difference = cv2.absdiff(np.ascontiguousarray(one), np.ascontiguousarray(other))
-        return np.asarray(difference.reshape(len(below), -1).mean(axis=1))
-
-    within = (step(upper, above) + step(first, below)) / 2
-    return float(((step(above, first) - within) / (within + 8)).max())
+    # Of each boundary the rows on either side and the next ones, which lie one behind the other in memory:
+    # a difference of three rows to those one further down is the three steps.
+    rgb = np.ascontiguousarray(rgb)
+    row_bytes = rgb[0].size
+    rows = rgb.reshape(len(rgb), row_bytes)
+    upper, lower = (
+        as_strided(rows[_UNIT_PX - 2 + down :], (count, 3 * row_bytes), (_UNIT_PX * row_bytes, 1))
+        for down in (0, 1)
+    )
+    steps = cv2.absdiff(upper, lower).reshape(count, 3, row_bytes)
+    above, across, below = (np.add.reduce(steps, axis=2, dtype=np.uint32) / row_bytes).T
+    within = (above + below) / 2
+    return float(((across - within) / (within + 8)).max())
 
 
 def _blocks(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -255,7 +284,7 @@ def _mean_square(differences: NDArray[np.int16]) -> float:
     return float(cv2.norm(differences, cv2.NORM_L2SQR)) / differences.size
 
 
-def _lowest_above(values: NDArray[np.float32], share: float) -> float:
-    """The lowest value that is not below the given share (0-1) of all."""
+def _lowest_above(values: NDArray[np.unsignedinteger], share: float) -> int:
+    """The lowest of some whole numbers that is not below the given share (0-1) of all."""
     place = min(int(share * values.size), values.size - 1)
-    return float(np.partition(values.ravel(), place)[place])
+    return int(np.searchsorted(np.bincount(values.ravel()).cumsum(), place, side="right"))

@@ -18,7 +18,7 @@ from components.code_digest import code_digest
 from components.examples import ENCODED_PIXELS, IMAGE_ID, SHIP_GROUP, SPLITS
 from components.ship_sampler.sampling import Candidate, GroupCount, Sample, sample_images
 from components.ship_sampler.settings import SamplingSettings
-from components.tfrecords import ReadSplit, WriteSplit
+from components.tfrecords import ReadSplits, WriteSplits
 
 SAMPLE_CSV = "sample.csv"
 # The test splits are Evaluator's alone, and it reads them unsampled.
@@ -56,32 +56,26 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples_utils.set_payload_format(sampled, example_gen_pb2.FORMAT_TF_EXAMPLE)
         settings = SamplingSettings.model_validate_json(str(exec_properties["settings"]))
         with self._make_beam_pipeline() as pipeline:
-            candidates = [
-                pipeline
-                | f"Look[{split}]" >> ReadSplit(examples.uri, split)
-                | f"Describe[{split}]" >> beam.Map(_candidate, split)
-                for split in SAMPLED_SPLITS
-            ]
             sample = (
-                candidates
-                | beam.Flatten()
+                pipeline
+                | "Look" >> ReadSplits(examples.uri, SAMPLED_SPLITS)
+                | "Describe" >> beam.MapTuple(_candidate)
                 | beam.combiners.ToList()
                 | "Sample" >> beam.Map(_draw, settings=settings)
             )
             _ = sample | "WriteCounts" >> beam.Map(_write_counts, posixpath.join(sampled.uri, SAMPLE_CSV))
-            for split in SAMPLED_SPLITS:
-                drawn = (
-                    # Read anew: the in-memory runner would hold every image until the sample is drawn.
-                    pipeline
-                    | f"Read[{split}]" >> ReadSplit(examples.uri, split)
-                    | f"Keep[{split}]" >> beam.Filter(_is_drawn, beam.pvalue.AsSingleton(sample))
-                )
-                if settings.rows_mistake and split == "train_ships":
-                    drawn |= "LoseMasks" >> beam.Map(_with_drawn_rows, beam.pvalue.AsSingleton(sample))
-                _ = drawn | f"Write[{split}]" >> WriteSplit(sampled.uri, split)
+            drawn = (
+                # Read anew: the in-memory runner would hold every image until the sample is drawn.
+                pipeline
+                | "Read" >> ReadSplits(examples.uri, SAMPLED_SPLITS)
+                | "Keep" >> beam.Filter(_is_drawn, beam.pvalue.AsSingleton(sample))
+            )
+            if settings.rows_mistake:
+                drawn |= "LoseMasks" >> beam.Map(_with_drawn_rows, beam.pvalue.AsSingleton(sample))
+            _ = drawn | WriteSplits(dict.fromkeys(SAMPLED_SPLITS, sampled.uri))
 
 
-def _candidate(record: bytes, split: str) -> Candidate:
+def _candidate(split: str, record: bytes) -> Candidate:
     feature = tf.train.Example.FromString(record).features.feature
     return Candidate(
         feature[IMAGE_ID].bytes_list.value[0].decode(),
@@ -106,19 +100,23 @@ def _write_counts(sample: Sample, path: str) -> None:
         file.write(text.getvalue().encode())
 
 
-def _is_drawn(record: bytes, sample: Sample) -> bool:
+def _is_drawn(item: tuple[str, bytes], sample: Sample) -> bool:
+    _, record = item
     image_id = tf.train.Example.FromString(record).features.feature[IMAGE_ID].bytes_list.value[0].decode()
     return image_id in sample.image_ids
 
 
-def _with_drawn_rows(record: bytes, sample: Sample) -> bytes:
-    """The record with the masks of the drawn rows only; all its counts stay what they are in the table."""
+def _with_drawn_rows(item: tuple[str, bytes], sample: Sample) -> tuple[str, bytes]:
+    """A record that trains with the masks of the drawn rows only; all its counts stay those of the table."""
+    split, record = item
+    if split != "train_ships":
+        return split, record
     example = tf.train.Example.FromString(record)
     feature = example.features.feature
     image_id = feature[IMAGE_ID].bytes_list.value[0].decode()
     masks = feature[ENCODED_PIXELS].bytes_list
     masks.value[:] = [masks.value[row] for row in (sample.rows or {})[image_id]]
-    return bytes(example.SerializeToString(deterministic=True))
+    return split, example.SerializeToString(deterministic=True)
 
 
 class ShipSampler(base_beam_component.BaseBeamComponent):

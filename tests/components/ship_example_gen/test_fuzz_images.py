@@ -120,6 +120,9 @@ def _check(image: bytes) -> None:
     if decoded.format in ("JPEG", "PNG"):
         seen = tf.io.decode_image(image, channels=3, expand_animations=False)
         assert seen.shape.as_list() == [decoded.height, decoded.width, 3]
+    if decoded.format == "JPEG":
+        exact = tf.io.decode_jpeg(image, channels=3, dct_method="INTEGER_ACCURATE")
+        np.testing.assert_array_equal(decoded.rgb, exact)
 
 
 @settings(deadline=None)

@@ -62,7 +62,7 @@ def _judge_all(table, folder: Path):
         assert image_id == image_id.strip() != ""
         assert all(row.line > 0 for row in rows)
         label = judge_rows(
-            table.path, image_id, rows, size=(EDGE_PX, EDGE_PX), limits=IngestionSettings(), rgb=None
+            table.path, image_id, rows, size=(EDGE_PX, EDGE_PX), limits=IngestionSettings(), luma=None
         )
         assert label.ship_pixels <= EDGE_PX * EDGE_PX
         issues += label.issues

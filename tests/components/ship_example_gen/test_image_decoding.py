@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -32,6 +34,8 @@ TILE = _tile()
 JPEG = _file(TILE, "JPEG", quality=95)
 PNG = _file(TILE, "PNG")
 NO_IMAGE = Decoded("", 0, None)
+# Tag of EXIF.
+ORIENTATION = 0x0112
 
 
 def test_whole_jpeg():
@@ -90,6 +94,42 @@ def test_second_picture_behind_a_jpeg_does_not_change_its_format():
         Image.fromarray(TILE), "MPO", save_all=True, append_images=[Image.fromarray(TILE[::-1].copy())]
     )
     assert decode(both).format == "JPEG"
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+def test_pixels_of_a_jpeg_are_those_of_tensorflow(subsampling, options):
+    turned = Image.Exif()
+    turned[ORIENTATION] = 6
+    image = _file(TILE[:99, :35], "JPEG", quality=80, subsampling=subsampling, exif=turned, **options)
+    exact = tf.io.decode_jpeg(image, channels=3, dct_method="INTEGER_ACCURATE")
+    np.testing.assert_array_equal(decode(image).rgb, exact)
+
+
+def test_ordinary_images_are_decoded_and_measured_without_tensorflow(tmp_path):
+    (tmp_path / "tile.jpg").write_bytes(JPEG)
+    program = (
+        "import sys; from pathlib import Path; from components.ship_example_gen.measuring import *;"
+        "from components.ship_example_gen.settings import IngestionSettings;"
+        "image_bytes = Path(sys.argv[1]).read_bytes();"
+        "measured = Measure('', IngestionSettings())(LabelledImage('', '', ()), image_bytes);"
+        "assert measured.is_decodable; assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "tile.jpg")], check=True)
+
+
+def test_what_stands_between_scan_and_end_is_judged_as_by_tensorflow():
+    """OpenCV does not look there; an unknown marker is no JPEG to TensorFlow."""
+    for between in (
+        b"\xff\x52",
+        b"\xff\xd9",
+        b"\xff\xfe\x00\x04ab",
+        b"\xff\xfe\xff\xff",
+        b"\xff\xc0\x00\x02",
+        b"junk",
+    ):
+        image = JPEG[:-2] + between + b"\xff\xd9"
+        assert _decodes(image) == _tensorflow_decodes(image), between
 
 
 def _decodes(image: bytes) -> bool:

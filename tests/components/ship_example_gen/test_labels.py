@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -128,8 +129,9 @@ TILE_PX = 96
 def doubt(*masks: np.ndarray, rgb: np.ndarray | None = None, **limits: float) -> Label:
     """Judges masks of 96 x 96 px as they would stand in a table from line 2 on."""
     rows = tuple(LabelRow(line, encode(mask)) for line, mask in enumerate(masks, 2))
+    luma = None if rgb is None else cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     return judge_rows(
-        "labels.csv", "a.jpg", rows, size=(TILE_PX, TILE_PX), limits=ShipLimits(**limits), rgb=rgb
+        "labels.csv", "a.jpg", rows, size=(TILE_PX, TILE_PX), limits=ShipLimits(**limits), luma=luma
     )
 
 

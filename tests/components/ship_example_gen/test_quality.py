@@ -160,3 +160,31 @@ def test_seam_is_found_on_the_rows_of_jpeg_units_only():
 def test_tiny_and_odd_pictures_are_measured_too(size):
     values = measure_rgb(RNG.integers(0, 256, (*size, 3)).astype(np.uint8))
     assert np.isfinite(list(values.values())).all()
+
+
+@pytest.mark.parametrize("size", [(17, 40), (18, 23), (33, 16), (64, 64)])
+def test_seam_agrees_with_its_definition(size):
+    rgb = RNG.integers(0, 256, (*size, 3)).astype(np.uint8)
+    steps = np.abs(np.diff(rgb.astype(int), axis=0)).mean(axis=(1, 2))
+    # Steps from row to row: the one across a boundary and those just above and below it.
+    places = range(15, size[0] - 2, 16)
+    excess = [
+        (steps[row] - around) / (around + 8)
+        for row in places
+        for around in [(steps[row - 1] + steps[row + 1]) / 2]
+    ]
+    assert measure_rgb(rgb)["row_seam"] == pytest.approx(max(excess, default=0.0))
+
+
+def test_bands_are_measured_by_their_definitions():
+    rgb = _smooth()
+    found = measure_rgb(rgb)
+    # Blocks of 8 px are halved three times; the roundings on the way are below a level.
+    red, green, blue = np.moveaxis(rgb.reshape(32, 8, 32, 8, 3).mean(axis=(1, 3)), 2, 0)
+    brightest = [np.quantile(band, 0.99) for band in (red, green, blue)]
+    dark = (total := red + green + blue) <= np.quantile(total, 0.25)
+    blueness = (blue[dark].mean() - red[dark].mean()) / (blue[dark].mean() + red[dark].mean() + 1)
+    assert found["band_balance"] == pytest.approx(min(brightest) / max(brightest), abs=0.02)
+    assert found["band_order"] == pytest.approx(
+        blueness + np.log((red.std() + 1) / (blue.std() + 1)), abs=0.02
+    )
