@@ -252,6 +252,11 @@ class _Watch(keras.callbacks.Callback):
         self.model.set_weights(self._best_weights)
         best = max(self.epochs, key=lambda epoch: (epoch["eval_score"], -float(epoch["eval_loss"])))
         best["best"] = 1
+        if not best["eval_score"]:
+            LOGGER.warning(
+                "%s found nothing on the eval split in any epoch: train longer, or with another seed",
+                self._stage,
+            )
 
     def _end_phase_when_due(self) -> None:
         self.finished |= self.step >= self.course.steps

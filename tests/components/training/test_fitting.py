@@ -1,7 +1,11 @@
 """The training loop that both trainers share."""
 
+import logging
+from collections.abc import Sequence
+
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
@@ -12,7 +16,9 @@ from components.training.settings import ScheduleSettings
 MOMENTUM = 0.8
 
 
-def _weights_by_epoch(weight_averaging: float) -> tuple[list[NDArray], NDArray]:
+def _weights_by_epoch(
+    weight_averaging: float, scores: Sequence[float] = range(1, 6)
+) -> tuple[list[NDArray], NDArray]:
     """Weights as each epoch of one step was judged with, and those that are kept."""
     keras.utils.set_random_seed(0)
     image = keras.Input((4, 4, 3))
@@ -24,7 +30,7 @@ def _weights_by_epoch(weight_averaging: float) -> tuple[list[NDArray], NDArray]:
 
     def evaluate(model: keras.Model) -> dict[str, float]:
         seen.append(model.get_weights()[0])
-        return {"score": float(len(seen)), "loss": 0.0}
+        return {"score": float(scores[len(seen) - 1]), "loss": 0.0}
 
     settings = ScheduleSettings(
         steps=5, steps_per_epoch=1, warm_up_steps=0, learning_rate=0.1, weight_averaging=weight_averaging
@@ -49,3 +55,12 @@ def test_averaged_weights_are_judged_and_kept_while_training_goes_on_with_its_ow
         np.testing.assert_allclose(average, expected, atol=1e-6)
     np.testing.assert_array_equal(kept, averaged[-1])
     assert not np.allclose(kept, trained[-1], atol=1e-3)
+
+
+@pytest.mark.parametrize(("scores", "warned"), [([0.0] * 5, True), ([0.0, 0.1, 0.0, 0.0, 0.0], False)])
+def test_a_training_that_finds_nothing_says_so(
+    scores: list[float], warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "ships.training"):
+        _weights_by_epoch(0.0, scores)
+    assert ("test found nothing on the eval split" in caplog.text) == warned
