@@ -2,7 +2,7 @@
 
 What takes long on an image (decoding, OpenCV, hashing) runs without Python's lock, so that threads do for
 most work, without copying and without a start. What is left to Python lets two cores measure 1.5 times as
-fast as one in threads, and twice as fast in processes.
+fast as one in threads, and 1.7 to 2 times in processes.
 
 Beam's own ways to use the cores (`direct_num_workers`, a job server's worker pool) need a whole worker for
 each, with TFX and TensorFlow in its memory, hand over every record through gRPC, and in a local run would
@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 # Images begun beyond the one whose turn it is: enough for a large file not to make the cores wait.
 AHEAD_PER_CORE = 4
 # Processes take 0.7 s to start, what they gain on a thousand images.
-_PROCESSES_FROM = 2000
+_PROCESSES_FROM = 1000
 
 
 def cores() -> int:

@@ -63,7 +63,7 @@ def test_results_come_in_order_and_few_are_begun_ahead():
 
 def test_few_images_and_a_single_core_get_threads(monkeypatch):
     monkeypatch.setattr(parallel, "cores", lambda: 2)
-    with measuring_pool(1999) as few:
+    with measuring_pool(999) as few:
         assert isinstance(few, ThreadPoolExecutor)
     monkeypatch.setattr(parallel, "cores", lambda: 1)
     with measuring_pool(10**6) as alone:
@@ -72,7 +72,7 @@ def test_few_images_and_a_single_core_get_threads(monkeypatch):
 
 def test_all_who_ask_at_a_time_share_the_processes(monkeypatch):
     monkeypatch.setattr(parallel, "cores", lambda: 2)
-    one, other = measuring_pool(2000), measuring_pool(2000)
+    one, other = measuring_pool(1000), measuring_pool(1000)
     (pid,) = {one.submit(os.getppid).result(), other.submit(os.getppid).result()}
     assert pid == os.getpid()
     children = list(one._processes._pool._processes)
