@@ -1,6 +1,7 @@
 """Bytes of one image file to pixels, or the finding that they are no whole image.
 
-TensorFlow is imported with the first JPEG that is not plain: the command line must not wait for it.
+TensorFlow is imported with the first JPEG that is not plain: neither the command line nor processes that
+measure images are to wait for it, or hold its 350 MB.
 """
 
 import struct
