@@ -118,5 +118,6 @@ def test_no_process_outlives_a_parent_that_is_killed(parent):
 def test_ctrl_c_ends_all_and_only_the_parent_tells(parent):
     program, pids = parent
     os.killpg(program.pid, signal.SIGINT)
-    assert program.communicate(timeout=20)[1].count("Traceback") == 1
+    # The thread by which loky manages its processes may have been cut off, too, and say so.
+    assert program.communicate(timeout=20)[1].count("Traceback") in (1, 2)
     assert _all_gone(pids)
