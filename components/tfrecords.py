@@ -80,17 +80,20 @@ class ReadSplits(beam.PTransform):
 
 def _read_file(split: str, path: str) -> Iterator[tuple[str, bytes]]:
     with FileSystems.open(path, compression_type=_PLAIN) as file:
-        for record in unframe(_inflate(file), path):
+        for record in unframe(_inflate(file, path), path):
             yield split, record
 
 
-def _inflate(file: IO[bytes]) -> Iterator[bytes]:
-    """Content of a gzip file in pieces."""
+def _inflate(file: IO[bytes], path: str) -> Iterator[bytes]:
+    """Content of a gzip file in pieces, of all its members (RFC 1952, 2.2) as of one."""
     stream = zlib.decompressobj(_GZIP)
     while piece := file.read(_READ_BYTES):
         yield stream.decompress(piece)
+        while stream.eof and (following := stream.unused_data):
+            stream = zlib.decompressobj(_GZIP)
+            yield stream.decompress(following)
     if not stream.eof:
-        raise OSError("the file ends before its gzip stream does")
+        raise OSError(f"{path} ends before its gzip stream does")
 
 
 def unframe(pieces: Iterable[bytes], path: str) -> Iterator[bytes]:

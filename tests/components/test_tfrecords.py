@@ -1,11 +1,13 @@
 """The record files of the stages, through Beam and outside of it."""
 
+import gzip
 from pathlib import Path
 
 import apache_beam as beam
 import pytest
 import tensorflow as tf
 
+from components import tfrecords
 from components.tfrecords import ReadSplits, WriteSplits, _finish, frame, read_records, unframe
 
 RECORDS = [b"", b"a", bytes(range(256)) * 300, b"last"]
@@ -53,6 +55,18 @@ def test_what_is_written_is_read_by_beam_and_tensorflow(tmp_path):
         pairs = pipeline | ReadSplits(str(tmp_path), ["train", "eval"])
         _ = pairs | beam.combiners.ToList() | beam.Map(lambda read: found.write_text(repr(read)))
     assert found.read_text() == repr([("train", record) for record in RECORDS])
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 20, 1000])
+def test_all_members_of_a_gzip_file_are_read(piece_bytes, tmp_path, monkeypatch):
+    monkeypatch.setattr(tfrecords, "_READ_BYTES", piece_bytes)
+    path = tmp_path / "joined.gz"
+    members = [gzip.compress(frame(record)) for record in RECORDS]
+    path.write_bytes(b"".join(members))
+    assert list(tfrecords._read_file("train", str(path))) == [("train", record) for record in RECORDS]
+    path.write_bytes(b"".join(members)[:-1])
+    with pytest.raises(OSError, match=r"joined\.gz ends before its gzip stream does"):
+        list(tfrecords._read_file("train", str(path)))
 
 
 def test_the_same_records_give_the_same_bytes(tmp_path):
