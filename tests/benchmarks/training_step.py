@@ -86,8 +86,14 @@ def main() -> None:
     cores = arguments.cores or len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="ships-bench-") as folder:
         write_batches(Path(folder), arguments.batch, arguments.crop)
-        rounds = {"steps": arguments.steps, "rounds": arguments.rounds}
-        rows = measure(Path(folder), python, cores=cores, gpu=arguments.gpu, **rounds)
+        rows = measure(
+            Path(folder),
+            python,
+            cores=cores,
+            steps=arguments.steps,
+            rounds=arguments.rounds,
+            gpu=arguments.gpu,
+        )
     where = "one GPU" if arguments.gpu else f"{cores} threads"
     title = f"Training step, {arguments.batch} crops of {arguments.crop} px, {where}"
     show(f"{title}, {arguments.rounds} rounds of {arguments.steps} steps by turns", rows)

@@ -47,16 +47,19 @@ print("stepped")
 """
 
 
+def _environment(backend: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "KERAS_BACKEND": backend,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["losses", "segmenters", "classifiers"])
 def test_a_step_on_jax(what: str) -> None:
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": "jax",
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-    }
     command = [sys.executable, "-c", STEPS, what]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=_environment("jax"), capture_output=True, text=True, check=False)
     assert done.stdout.endswith("stepped\n"), done.stderr[-2000:]
 
 
@@ -96,13 +99,8 @@ np.savez(sys.argv[1], looks, *network.get_weights())
 def test_a_course_on_jax_ends_where_tensorflow_ends(tmp_path: Path) -> None:
     ends = {}
     for backend in ("jax", "tensorflow"):
-        environment = {
-            **os.environ,
-            "KERAS_BACKEND": backend,
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        }
         file = tmp_path / f"{backend}.npz"
-        subprocess.run([sys.executable, "-c", FIT, file], env=environment, check=True)
+        subprocess.run([sys.executable, "-c", FIT, file], env=_environment(backend), check=True)
         with np.load(file) as arrays:
             ends[backend] = [arrays[name] for name in arrays.files]
     for on_jax, on_tensorflow in zip(*ends.values(), strict=True):
