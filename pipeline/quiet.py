@@ -16,6 +16,9 @@ def libraries_into(log: Path) -> Iterator[TextIO]:
 
     The file descriptors are redirected, not Python's streams: TensorFlow, libjpeg and gRPC print from C++.
     """
+    # Read when TensorFlow is first used: errors alone. As the process ends it warns of each step that failed,
+    # a damaged image's too, and by then the terminal is the process's own again.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stdout.flush()
     sys.stderr.flush()
     real_out, real_err = os.dup(1), os.dup(2)
