@@ -24,8 +24,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 # Images begun beyond the one whose turn it is: enough for a large file not to make the cores wait.
 AHEAD_PER_CORE = 4
-# Processes take 0.7 s to start, what they gain on a thousand images.
-_PROCESSES_FROM = 1000
+# Processes take 0.7 s to start, threads do not.
+_PROCESSES_FROM_S = 4.0
 
 
 def cores() -> int:
@@ -44,12 +44,15 @@ def thread_pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(cores())
 
 
-def measuring_pool(images: int) -> Executor:
-    """What measures so many images fastest: a process for each core or, for few images, a thread.
+def work_pool(seconds: float) -> Executor:
+    """What does much work on many images fastest: a process for each core or, for little, a thread.
 
     It only calls functions that can be pickled. Each call of this is to be followed by one of `shutdown`.
+
+    Args:
+        seconds: that the work takes one core, roughly.
     """
-    return _SharedProcesses() if images >= _PROCESSES_FROM and cores() > 1 else thread_pool()
+    return _SharedProcesses() if seconds >= _PROCESSES_FROM_S and cores() > 1 else thread_pool()
 
 
 class _SharedProcesses(Executor):

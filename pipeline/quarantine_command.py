@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from components.beam_files import read_bytes
 from components.errors import InputError
 from components.image_screener.decisions import Decision, Verdict, append_decisions, read_decisions
-from components.ship_example_gen.listing import read_bytes
 from pipeline.root import Root
 from pipeline.runs import Run, list_runs
 

@@ -8,12 +8,13 @@ from itertools import islice
 
 import numpy as np
 
+from components.beam_files import read_bytes
 from components.image_screener.corruptions import CORRUPTIONS, Corruption, Original
 from components.image_screener.screening import Finding, Judge, Row, image_row
 from components.parallel import thread_pool
 from components.progress import Meter
 from components.ship_example_gen.decoding import decode
-from components.ship_example_gen.listing import ImageFile, read_bytes
+from components.ship_example_gen.listing import ImageFile
 
 _SEED = 0
 # As many as share the fixed cost of a call of TFDV well; of each only the measures are kept.

@@ -61,10 +61,17 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         measure = Measure(labels, settings)
         scratch = posixpath.join(report.uri, "scratch")
         planned: StoredLists[PlannedImage] = StoredLists(scratch, "planned")
-        known: StoredLists[Measured] | None = (
-            StoredLists(scratch, "measured") if settings.find_overlaps else None
+        known: StoredLists[Measured] = StoredLists(scratch, "measured")
+        groups = measure_by_beam(
+            self._make_beam_pipeline,
+            record_order(inputs),
+            measure,
+            known,
+            stage=STAGE,
+            find_overlaps=settings.find_overlaps,
         )
-        groups = self._find_groups(inputs, measure, known, report.uri) if known else None
+        if groups:
+            _tell_overlaps(groups, inputs, report.uri)
         images = plan(inputs, settings, groups)
         image_ids = {image.image_id for image in inputs.images}
 
@@ -79,8 +86,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 pipeline,
                 images,
                 planned=planned,
-                measure=measure,
                 known=known,
+                measure=measure,
                 issues=others,
                 examples_uri=examples.uri,
                 report_uri=report.uri,
@@ -113,25 +120,20 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 ", ".join(absent),
             )
 
-    def _find_groups(
-        self, inputs: Inputs, measure: Measure, known: StoredLists[Measured], report_uri: str
-    ) -> SceneGroups:
-        """Measures the images, looks which show the same ground and says what it means for the splits."""
-        groups = measure_by_beam(self._make_beam_pipeline, record_order(inputs), measure, known, STAGE)
-        image_ids = [image.image_id for image in inputs.images]
-        write_overlaps(groups, image_ids, posixpath.join(report_uri, OVERLAPS_FILE))
-        logging.info("ShipExampleGen: %s", groups)
-        leaks = leaking(groups.links, image_ids, inputs.scenes)
-        if len(leaks):
-            joined = {
-                inputs.scenes.scene_of(image_ids[image]) for pair in leaks for image in pair.tolist()[:2]
-            }
-            logging.warning(
-                "ShipExampleGen: %d pairs of images show the same ground although the scene table puts them "
-                "into different scenes; each of these %d scenes gets the role of those that it overlaps "
-                "(pairs in %s)",
-                len(leaks),
-                len(joined),
-                OVERLAPS_FILE,
-            )
-        return groups
+
+def _tell_overlaps(groups: SceneGroups, inputs: Inputs, report_uri: str) -> None:
+    """Says which images show the same ground, and what it means for the splits."""
+    image_ids = [image.image_id for image in inputs.images]
+    write_overlaps(groups, image_ids, posixpath.join(report_uri, OVERLAPS_FILE))
+    logging.info("ShipExampleGen: %s", groups)
+    leaks = leaking(groups.links, image_ids, inputs.scenes)
+    if len(leaks):
+        joined = {inputs.scenes.scene_of(image_ids[image]) for pair in leaks for image in pair.tolist()[:2]}
+        logging.warning(
+            "ShipExampleGen: %d pairs of images show the same ground although the scene table puts them "
+            "into different scenes; each of these %d scenes gets the role of those that it overlaps "
+            "(pairs in %s)",
+            len(leaks),
+            len(joined),
+            OVERLAPS_FILE,
+        )

@@ -1,7 +1,7 @@
 """From the listing to Examples by Beam: every image that is listed becomes exactly one record.
 
-Images flow from the file to the record file, at most a few for each core in memory at once. Where
-`measuring_pass` has been over them, their pixels are not looked at again.
+`measuring_pass` has been over the images, so their pixels are not looked at again: `record_making` adds the
+bytes, on all cores.
 """
 
 import csv
@@ -9,38 +9,37 @@ import io
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
 from typing import Any
 
 import apache_beam as beam
-from absl import logging
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 from apache_beam.metrics.metric import MetricResults, MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 
-from components.examples import SPLITS, split_name
-from components.parallel import cores, in_order, thread_pool
+from components.beam_files import read_bytes
+from components.examples import SPLITS
+from components.pooled import Pooled
 from components.progress import advance
-from components.ship_example_gen.example import PlannedImage, make_example
+from components.ship_example_gen.example import PlannedImage
 from components.ship_example_gen.inputs import Inputs
 from components.ship_example_gen.labels import Issue
-from components.ship_example_gen.listing import is_remote, read_bytes
-from components.ship_example_gen.measuring import LabelledImage, Measure, Measured, sha1
+from components.ship_example_gen.measuring import LabelledImage, Measure, Measured
 from components.ship_example_gen.overlaps import SceneGroups
+from components.ship_example_gen.record_making import Made, make_records
 from components.ship_example_gen.scenes import Origin, origins
 from components.ship_example_gen.settings import IngestionSettings
 from components.ship_example_gen.splits import fold_roles, scene_role, stable_fraction
 from components.ship_example_gen.stored_lists import StoredLists
-from components.tfrecords import WriteSplits
+from components.tfrecords import FinishSplits
 
 LABEL_ISSUES_FILE = "label_issues.csv"
 STAGE = "ShipExampleGen"
 _UNDECODABLE = "undecodable"
-# Images that a thread gets at a time: few, since a PNG has megabytes, and more than one, since what there is
-# to do for an image that has been measured takes hardly longer than to hand it over.
-_HANDFUL = 4
-_Handful = list[tuple[PlannedImage, Measured | None]]
+# A thousand images make files that are neither many nor large, 100 MB of Airbus tiles.
+_LISTS_A_FILE = 4
+_SECONDS_AN_IMAGE = 0.0006
 _ISSUES = "issues"
 
 
@@ -94,8 +93,8 @@ def ingest(
     images: list[PlannedImage],
     *,
     planned: StoredLists[PlannedImage],
+    known: StoredLists[Measured],
     measure: Measure,
-    known: StoredLists[Measured] | None,
     issues: list[Issue],
     examples_uri: str,
     report_uri: str,
@@ -106,19 +105,24 @@ def ingest(
         pipeline: where to.
         images: the plan.
         planned: receives the plan, for the workers.
-        measure: how images are measured that have not been yet.
-        known: the measurements of these images in this order; None if they have not been measured.
+        known: the measurements of these images in this order.
+        measure: measures an image whose file has changed since.
         issues: issues that concern no listed image.
         examples_uri: receives `Split-NAME/data_tfrecord-*.gz` for each split, an empty split included.
         report_uri: receives `label_issues.csv`.
     """
+    numbers = planned.write_all(images)
+    shares = [numbers[start : start + _LISTS_A_FILE] for start in range(0, len(numbers), _LISTS_A_FILE)]
+    uris = dict.fromkeys(SPLITS, examples_uri)
     made = (
         pipeline
-        | "Lists" >> beam.Create(planned.write_all(images))
-        | "MakeExamples"
-        >> beam.ParDo(_MakeExamples(planned, measure, known)).with_outputs(_ISSUES, main="records")
+        | "Lists" >> beam.Create(shares)
+        | "MakeRecords"
+        >> beam.ParDo(_MakeRecords(planned, known, measure, uris, len(images))).with_outputs(
+            _ISSUES, main="files"
+        )
     )
-    _ = made.records | WriteSplits(dict.fromkeys(SPLITS, examples_uri))
+    _ = made.files | FinishSplits(uris)
     _ = (
         (made[_ISSUES], pipeline | "OtherIssues" >> beam.Create(issues))
         | beam.Flatten()
@@ -127,80 +131,36 @@ def ingest(
     )
 
 
-@dataclass(frozen=True)
-class _Made:
-    """What became of one listed image."""
-
-    split: str
-    record: bytes
-    decodable: bool
-    issues: tuple[Issue, ...]
-
-
-class _MakeExamples(beam.DoFn):
-    """Numbers of lists -> pairs (split, serialized Example), and label issues."""
+class _MakeRecords(Pooled[list[int], Future[Made]]):
+    """Numbers of lists -> pairs (split, path) of what `make_records` wrote, and label issues."""
 
     def __init__(
-        self, planned: StoredLists[PlannedImage], measure: Measure, known: StoredLists[Measured] | None
+        self,
+        planned: StoredLists[PlannedImage],
+        known: StoredLists[Measured],
+        measure: Measure,
+        uris: dict[str, str],
+        total: int,
     ) -> None:
-        self._planned, self._measure, self._known = planned, measure, known
+        super().__init__("wrote records", total * _SECONDS_AN_IMAGE)
+        self._planned, self._known, self._measure, self._uris = planned, known, measure, uris
 
-    def setup(self) -> None:
-        """Starts a thread for each core."""
-        self._pool = thread_pool()
+    def begin(self, numbers: list[int]) -> Future[Made]:
+        with self.failing_clearly():
+            return self.pool.submit(
+                make_records, numbers, self._planned, self._known, self._measure, self._uris
+            )
 
-    def teardown(self) -> None:
-        """Ends the threads."""
-        self._pool.shutdown()
-
-    def process(self, number: int) -> Iterator[Any]:
-        """Makes the Examples and hands them on in the order of the list."""
-        images = self._planned.read(number)
-        measured = self._known.read(number) if self._known else [None] * len(images)
-        known = list(zip(images, measured, strict=True))
-        handfuls = [known[start : start + _HANDFUL] for start in range(0, len(known), _HANDFUL)]
-        for made in self._made(handfuls):
-            # Here rather than in the threads: Beam's counters belong to the thread that calls `process`.
-            for split, count in Counter(one.split for one in made).items():
-                Metrics.counter(STAGE, split).inc(count)
-            Metrics.counter(STAGE, _UNDECODABLE).inc(sum(not one.decodable for one in made))
-            advance(STAGE, len(made))
-            for one in made:
-                yield one.split, one.record
-                for issue in one.issues:
-                    yield beam.pvalue.TaggedOutput(_ISSUES, issue)
-
-    def _made(self, handfuls: list[_Handful]) -> Iterator[list[_Made]]:
-        if self._known and not is_remote(handfuls[0][0][0].listed.path):
-            # What is left to do is mostly Python's, and threads that wait for its lock take a third longer.
-            return map(self._make_all, handfuls)
-        return in_order(self._pool, self._make_all, handfuls, ahead=2 * cores())
-
-    def _make_all(self, handful: _Handful) -> list[_Made]:
-        return [self._make(image, measured) for image, measured in handful]
-
-    def _make(self, image: PlannedImage, measured: Measured | None) -> _Made:
-        """Reads one image, and measures it unless these bytes have been measured.
-
-        A file that cannot be read gives an Example without bytes.
-        """
-        listed = image.listed
-        try:
-            image_bytes = read_bytes(listed.path)
-        except OSError as error:
-            logging.warning("%s cannot be read: %s", listed.path, error)
-            image_bytes = b""
-        if measured is None or (measured.image_id, measured.sha1) != (listed.image_id, sha1(image_bytes)):
-            if measured is not None:
-                logging.warning("%s has changed since it was measured, and is measured anew", listed.path)
-            measured = self._measure(listed, image_bytes)
-        example = make_example(image, image_bytes, measured)
-        return _Made(
-            split_name(image.role, len(measured.label.ships)),
-            example.SerializeToString(deterministic=True),
-            measured.is_decodable,
-            measured.label.issues,
-        )
+    def finish(self, begun: Future[Made]) -> Iterator[Any]:
+        with self.failing_clearly():
+            made = begun.result()
+        for split, count in made.counts.items():
+            Metrics.counter(STAGE, split).inc(count)
+        Metrics.counter(STAGE, _UNDECODABLE).inc(made.undecodable)
+        advance(STAGE, made.counts.total())
+        yield from made.files
+        for issue in made.issues:
+            yield beam.pvalue.TaggedOutput(_ISSUES, issue)
 
 
 def write_issues(issues: list[Issue], path: str) -> None:

@@ -10,8 +10,8 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
-from pathlib import Path
 
+from components.beam_files import is_remote, read_bytes
 from components.errors import InputError
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
@@ -75,27 +75,6 @@ def data_fingerprint(images: str, labels: str, scenes: str) -> str:
     for table in (labels, scenes):
         digest.update(hashlib.sha256(read_table_bytes(table) if table else b"").digest())
     return digest.hexdigest()[:16]
-
-
-def is_remote(path: str) -> bool:
-    """Whether a path names another filesystem ("gs://...") rather than a local file."""
-    return "://" in path
-
-
-def read_bytes(path: str) -> bytes:
-    """Content of a file on any filesystem.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    if not is_remote(path):
-        return Path(path).read_bytes()
-    from apache_beam.io.filesystem import CompressionTypes  # noqa: PLC0415 - heavy, see module docstring
-    from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415
-
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        content: bytes = file.read()
-    return content
 
 
 def read_or_nothing(path: str) -> bytes:

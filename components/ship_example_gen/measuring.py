@@ -101,22 +101,25 @@ class Measure:
 
 
 def measure_files(
-    measure: Measure, images: Sequence[tuple[int, LabelledImage]]
+    measure: Measure, images: Sequence[tuple[int, LabelledImage]], with_fingerprints: bool
 ) -> list[tuple[bytes, Measured]]:
     """Record of the fingerprint (see `Fingerprint.to_bytes`) and measurements of some images.
 
     Args:
         measure: the rules.
         images: the images with their places in the listing; they need not be readable.
+        with_fingerprints: else the records are b"", and save their time.
     """
     found = []
     for index, image in images:
         image_bytes = read_or_nothing(image.path)
         decoded = decode(image_bytes)
         measured = measure.decoded(image, image_bytes, decoded)
-        # Files that cannot be read are no copies of each other.
-        fingerprint = fingerprint_of(measured.sha1 if image_bytes else b"", decoded)
-        found.append((fingerprint.to_bytes(index), measured))
+        record = b""
+        if with_fingerprints:
+            # Files that cannot be read are no copies of each other.
+            record = fingerprint_of(measured.sha1 if image_bytes else b"", decoded).to_bytes(index)
+        found.append((record, measured))
     return found
 
 

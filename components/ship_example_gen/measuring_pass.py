@@ -7,29 +7,26 @@ through the same lists, adds the bytes.
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future
-from contextlib import contextmanager
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.transforms.window import GlobalWindows
 
-from components.parallel import cores, measuring_pool
+from components.parallel import cores
+from components.pooled import Pooled
 from components.progress import advance, running
 from components.ship_example_gen.fingerprints import Fingerprints
 from components.ship_example_gen.measuring import LabelledImage, Measure, Measured, measure_files
 from components.ship_example_gen.overlaps import Kind, SceneGroups, find_groups
 from components.ship_example_gen.stored_lists import StoredLists
-from components.tfrecords import WriteSplits, read_records
 
 OVERLAPS_FILE = "overlaps.csv"
-_SPLIT = "fingerprints"
-# Images that a process gets at a time: a call takes 0.3 ms, an image 8.
+# Images that a process gets at a time: a call takes 0.3 ms, an image 7.
 _HANDFUL = 8
+_SECONDS_AN_IMAGE = 0.007
 _Handful = Sequence[tuple[int, LabelledImage]]
 
 
@@ -38,8 +35,10 @@ def measure_by_beam(
     images: Sequence[tuple[int, LabelledImage]],
     measure: Measure,
     measured: StoredLists[Measured],
+    *,
     stage: str,
-) -> SceneGroups:
+    find_overlaps: bool,
+) -> SceneGroups | None:
     """Measures all images, and tells which of them show the same ground.
 
     Args:
@@ -48,92 +47,20 @@ def measure_by_beam(
         measure: the rules.
         measured: receives the measurements; in their folder the fingerprints are left, too (0.9 KB an image).
         stage: under which progress is told.
+        find_overlaps: if not, there are no fingerprints, and None is returned.
     """
     listed: StoredLists[tuple[int, LabelledImage]] = StoredLists(measured.folder, "listed")
+    fingerprints: StoredLists[bytes] | None = None
+    if find_overlaps:
+        fingerprints = StoredLists(measured.folder, "fingerprints")
+    numbers = listed.write_all(images)
     with running(stage, len(images), "measured images"), make_pipeline() as pipeline:
-        _ = (
-            pipeline
-            | "Lists" >> beam.Create(listed.write_all(images))
-            | "Measure" >> beam.ParDo(_MeasureImages(measure, listed, measured, stage, len(images)))
-            | "Write" >> WriteSplits({_SPLIT: measured.folder})
-        )
-    return find_groups(Fingerprints.of_records(read_records(measured.folder, _SPLIT), len(images)))
-
-
-class _MeasureImages(beam.DoFn):
-    """Numbers of lists of (place in the listing, image) -> records of fingerprints, on all cores.
-
-    The next list is begun before the results of one are waited for, so that no core is idle in between.
-    """
-
-    def __init__(
-        self,
-        measure: Measure,
-        listed: StoredLists[tuple[int, LabelledImage]],
-        measured: StoredLists[Measured],
-        stage: str,
-        total: int,
-    ) -> None:
-        self._measure, self._listed, self._measured = measure, listed, measured
-        self._stage, self._total = stage, total
-
-    def setup(self) -> None:
-        """Starts a thread or a process for each core."""
-        self._pool = measuring_pool(self._total)
-
-    def teardown(self) -> None:
-        """Ends them."""
-        self._pool.shutdown()
-
-    def start_bundle(self) -> None:
-        """Begins without a list."""
-        self._begun: _Begun | None = None
-
-    def process(self, number: int) -> Iterator[tuple[str, bytes]]:
-        """Begins a list of images and hands on the fingerprints of the one before."""
-        before, self._begun = self._begun, self._begin(number)
-        if before:
-            yield from self._finish(before)
-
-    def finish_bundle(self) -> Iterator[Any]:
-        """Hands on those of the last list."""
-        if self._begun:
-            yield from map(GlobalWindows.windowed_value, self._finish(self._begun))
-
-    def _begin(self, number: int) -> "_Begun":
-        images = self._listed.read(number)
-        handfuls = [images[start : start + _HANDFUL] for start in range(0, len(images), _HANDFUL)]
-        with self._failing_clearly(handfuls):
-            calls = [self._pool.submit(measure_files, self._measure, handful) for handful in handfuls]
-        return _Begun(number, list(zip(handfuls, calls, strict=True)))
-
-    def _finish(self, begun: "_Begun") -> Iterator[tuple[str, bytes]]:
-        """Takes the measurements of a list, keeps them and gives the fingerprints."""
-        measured: list[Measured] = []
-        for place, (_, call) in enumerate(begun.calls):
-            with self._failing_clearly([handful for handful, _ in begun.calls[place:]]):
-                found = call.result()
-            advance(self._stage, len(found))
-            for record, of_image in found:
-                measured.append(of_image)
-                yield _SPLIT, record
-        self._measured.write(begun.number, measured)
-
-    @contextmanager
-    def _failing_clearly(self, handfuls: Sequence[_Handful]) -> Iterator[None]:
-        """Ends the work at once where it cannot go on, and says which images it was at."""
-        try:
-            yield
-        except BaseException as error:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            if isinstance(error, BrokenExecutor):
-                suspects = [image.path for handful in handfuls[: cores()] for _, image in handful]
-                exit_code = re.search(r"{.*}", str(error))
-                raise RuntimeError(
-                    f"a process that measured images died {exit_code.group() if exit_code else ''}, killed, "
-                    f"out of memory or brought down by one of these images: {', '.join(suspects)}"
-                ) from error
-            raise
+        step = _MeasureImages(measure, listed, measured, fingerprints, stage=stage, total=len(images))
+        _ = pipeline | "Lists" >> beam.Create(numbers) | "Measure" >> beam.ParDo(step)
+    if fingerprints is None:
+        return None
+    records = (record for number in numbers for record in fingerprints.read(number))
+    return find_groups(Fingerprints.of_records(records, len(images)))
 
 
 @dataclass(frozen=True)
@@ -147,6 +74,54 @@ class _Begun:
 
     number: int
     calls: list[tuple[_Handful, Future[list[tuple[bytes, Measured]]]]]
+
+
+class _MeasureImages(Pooled[int, _Begun]):
+    """Takes numbers of lists of (place in the listing, image), and keeps what is found in lists."""
+
+    def __init__(
+        self,
+        measure: Measure,
+        listed: StoredLists[tuple[int, LabelledImage]],
+        measured: StoredLists[Measured],
+        fingerprints: StoredLists[bytes] | None,
+        *,
+        stage: str,
+        total: int,
+    ) -> None:
+        # A list is work for all cores.
+        super().__init__("measured images", total * _SECONDS_AN_IMAGE, ahead=1)
+        self._measure, self._listed = measure, listed
+        self._measured, self._fingerprints = measured, fingerprints
+        self._stage = stage
+
+    def begin(self, number: int) -> _Begun:
+        images = self._listed.read(number)
+        handfuls = [images[start : start + _HANDFUL] for start in range(0, len(images), _HANDFUL)]
+        with_fingerprints = self._fingerprints is not None
+        with self.failing_clearly(partial(_suspects, handfuls)):
+            calls = [
+                self.pool.submit(measure_files, self._measure, handful, with_fingerprints)
+                for handful in handfuls
+            ]
+        return _Begun(number, list(zip(handfuls, calls, strict=True)))
+
+    def finish(self, begun: _Begun) -> Iterator[None]:
+        found: list[tuple[bytes, Measured]] = []
+        for place, (_, call) in enumerate(begun.calls):
+            left = [handful for handful, _ in begun.calls[place:]]
+            with self.failing_clearly(partial(_suspects, left)):
+                found += call.result()
+            advance(self._stage, len(begun.calls[place][0]))
+        self._measured.write(begun.number, [measured for _, measured in found])
+        if self._fingerprints is not None:
+            self._fingerprints.write(begun.number, [record for record, _ in found])
+        yield from ()
+
+
+def _suspects(handfuls: Sequence[_Handful]) -> list[str]:
+    """Images that the processes were at when the first of these handfuls was not done."""
+    return [image.path for handful in handfuls[: cores()] for _, image in handful]
 
 
 def write_overlaps(groups: SceneGroups, image_ids: Sequence[str], path: str) -> None:

@@ -2,6 +2,7 @@
 
 What a Beam pipeline is made with travels inside it, packed by bz2 several times over: 3 ms an image for its
 name and label rows, and an upper limit on the number of images where a runner has one on the pipeline.
+Imports no Beam, for processes that work on images.
 """
 
 import pickle
@@ -10,9 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from apache_beam.io.filesystems import FileSystems
-
-from components.ship_example_gen.listing import read_bytes
+from components.beam_files import open_to_write, read_bytes
 
 Item = TypeVar("Item")
 # Beam needs 0.1 ms to hand over an element of any size; a list of these is what one worker gets at a time.
@@ -40,7 +39,7 @@ class StoredLists(Generic[Item]):
 
     def write(self, number: int, items: Sequence[Item]) -> None:
         """Keeps a list; a worker that does it again writes the same."""
-        with FileSystems.create(self._path(number)) as file:
+        with open_to_write(self._path(number)) as file:
             file.write(pickle.dumps(list(items)))
 
     def read(self, number: int) -> list[Item]:

@@ -60,10 +60,10 @@ def prepare(folder: Path, size: int) -> None:
     import tensorflow as tf
     from brightness_networks import classifier, segmenter
 
+    from components.record_files import split_folder
     from components.ship_detector.detector import ShipDetector
     from components.ship_detector.export import THRESHOLDS_FILE, export
     from components.ship_detector.settings import DetectorSettings
-    from components.tfrecords import split_folder
     from components.transform.settings import ContrastSettings
 
     writers = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.tfrecords import split_folder
+from components.record_files import split_folder
 
 
 def write_examples(folder: Path, splits: Mapping[str, Iterable[bytes]]) -> standard_artifacts.Examples:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from components import parallel
-from components.parallel import in_order, measuring_pool
+from components.parallel import in_order, work_pool
 from components.processes import Processes
 
 # Started as users start it: in a session of its own, whose processes all get the Ctrl-C.
@@ -61,18 +61,18 @@ def test_results_come_in_order_and_few_are_begun_ahead():
             assert len(begun) <= number + 4
 
 
-def test_few_images_and_a_single_core_get_threads(monkeypatch):
+def test_little_work_and_a_single_core_get_threads(monkeypatch):
     monkeypatch.setattr(parallel, "cores", lambda: 2)
-    with measuring_pool(999) as few:
+    with work_pool(3) as few:
         assert isinstance(few, ThreadPoolExecutor)
     monkeypatch.setattr(parallel, "cores", lambda: 1)
-    with measuring_pool(10**6) as alone:
+    with work_pool(10**6) as alone:
         assert isinstance(alone, ThreadPoolExecutor)
 
 
 def test_all_who_ask_at_a_time_share_the_processes(monkeypatch):
     monkeypatch.setattr(parallel, "cores", lambda: 2)
-    one, other = measuring_pool(1000), measuring_pool(1000)
+    one, other = work_pool(5), work_pool(5)
     (pid,) = {one.submit(os.getppid).result(), other.submit(os.getppid).result()}
     assert pid == os.getpid()
     children = list(one._processes._pool._processes)

@@ -1,17 +1,14 @@
-"""The record files of the stages, through Beam and outside of it."""
+"""The record files of the stages through Beam."""
 
-import gzip
 from pathlib import Path
 
 import apache_beam as beam
 import pytest
 import tensorflow as tf
 
-from components import tfrecords
-from components.tfrecords import ReadSplits, WriteSplits, _finish, frame, read_records, unframe
+from components.tfrecords import ReadSplits, WriteSplits, _finish, read_records
 
 RECORDS = [b"", b"a", bytes(range(256)) * 300, b"last"]
-FRAMED = b"".join(map(frame, RECORDS))
 
 
 def _write(uri: Path, records: list[tuple[str, bytes]]) -> None:
@@ -21,26 +18,6 @@ def _write(uri: Path, records: list[tuple[str, bytes]]) -> None:
 
 def _files(uri: Path) -> list[str]:
     return sorted(str(path.relative_to(uri)) for path in uri.rglob("*") if path.is_file())
-
-
-@pytest.mark.parametrize("piece_bytes", [1, 7, 1000, len(FRAMED)])
-def test_records_are_found_wherever_their_file_is_cut(piece_bytes):
-    pieces = (FRAMED[at : at + piece_bytes] for at in range(0, len(FRAMED), piece_bytes))
-    assert list(unframe(pieces, "a file")) == RECORDS
-
-
-@pytest.mark.parametrize(
-    ("broken", "message"),
-    [
-        (FRAMED[:-1], "a file ends within a record"),
-        (FRAMED[:5], "a file ends within a record"),
-        (FRAMED.replace(b"last", b"lost"), "a file: the checksum of a record"),
-        (b"\1" + FRAMED[1:], "a file: the checksum of the length"),
-    ],
-)
-def test_damage_is_an_error(broken, message):
-    with pytest.raises(OSError, match=message):
-        list(unframe([broken], "a file"))
 
 
 def test_what_is_written_is_read_by_beam_and_tensorflow(tmp_path):
@@ -55,18 +32,6 @@ def test_what_is_written_is_read_by_beam_and_tensorflow(tmp_path):
         pairs = pipeline | ReadSplits(str(tmp_path), ["train", "eval"])
         _ = pairs | beam.combiners.ToList() | beam.Map(lambda read: found.write_text(repr(read)))
     assert found.read_text() == repr([("train", record) for record in RECORDS])
-
-
-@pytest.mark.parametrize("piece_bytes", [1, 20, 1000])
-def test_all_members_of_a_gzip_file_are_read(piece_bytes, tmp_path, monkeypatch):
-    monkeypatch.setattr(tfrecords, "_READ_BYTES", piece_bytes)
-    path = tmp_path / "joined.gz"
-    members = [gzip.compress(frame(record)) for record in RECORDS]
-    path.write_bytes(b"".join(members))
-    assert list(tfrecords._read_file("train", str(path))) == [("train", record) for record in RECORDS]
-    path.write_bytes(b"".join(members)[:-1])
-    with pytest.raises(OSError, match=r"joined\.gz ends before its gzip stream does"):
-        list(tfrecords._read_file("train", str(path)))
 
 
 def test_the_same_records_give_the_same_bytes(tmp_path):

@@ -17,7 +17,7 @@ from components.image_screener.component import ImageScreener
 from components.image_screener.decisions import Decision, append_decisions
 from components.image_screener.executor import QUARANTINE_CSV, QUARANTINE_REASONS, Executor, account
 from components.image_screener.settings import ScreeningSettings
-from components.tfrecords import frame, read_records
+from components.tfrecords import read_records
 from schemas import SHIP_IMAGES
 
 # Stages as a whole.
@@ -178,12 +178,6 @@ def test_component_wires_settings_and_digest():
     assert set(screener.outputs) == {"examples", "quarantine"}
     assert ScreeningSettings.model_validate_json(screener.exec_properties["settings"]).enabled is False
     assert len(screener.exec_properties["code_digest"]) == 16
-
-
-def test_frame_is_what_tensorflow_writes(tmp_path):
-    with tf.io.TFRecordWriter(str(tmp_path / "records")) as writer:
-        writer.write(b"some bytes")
-    assert (tmp_path / "records").read_bytes() == frame(b"some bytes")
 
 
 def test_missing_split_is_named(tmp_path):

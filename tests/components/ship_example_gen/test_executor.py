@@ -13,8 +13,9 @@ import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 from told import told_progress
 
+from components import parallel
 from components.examples import SPLITS
-from components.ship_example_gen import executor, measuring, measuring_pass
+from components.ship_example_gen import executor, measuring, measuring_pass, stored_lists
 from components.ship_example_gen.component import LabelReport, ShipExampleGen
 from components.ship_example_gen.decoding import Decoded, decode
 from components.ship_example_gen.executor import Executor
@@ -197,8 +198,8 @@ def test_every_image_is_decoded_once_whether_or_not_overlaps_are_looked_for(data
 def test_a_file_that_changes_between_the_passes_is_measured_anew(data_set, tmp_path, monkeypatch, caplog):
     other = cv2.imencode(".png", np.full((30, 40, 3), 7, np.uint8))[1].tobytes()
 
-    def measure_and_change(*arguments: object) -> SceneGroups:
-        groups = measuring_pass.measure_by_beam(*arguments)
+    def measure_and_change(*arguments: object, **options: object) -> SceneGroups | None:
+        groups = measuring_pass.measure_by_beam(*arguments, **options)
         (data_set.images / "image1.jpg").write_bytes(other)
         (data_set.images / "image3.jpg").unlink()
         return groups
@@ -217,6 +218,22 @@ def test_a_file_that_changes_between_the_passes_is_measured_anew(data_set, tmp_p
     assert [_integer(gone, name) for name in ("decode_ok", "file_bytes")] == [0, 0]
     assert len(outcome.examples) == 5
     assert "image1.jpg has changed since it was measured" in caplog.text
+
+
+def test_processes_write_what_threads_write(data_set, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(parallel, "cores", lambda: 2)
+    # A list for each image, so that there are two files.
+    monkeypatch.setattr(stored_lists, "_LISTED_TOGETHER", 1)
+    made = {}
+    for seconds in (1e9, 0):
+        monkeypatch.setattr(parallel, "_PROCESSES_FROM_S", seconds)
+        folder = tmp_path / str(seconds)
+        with caplog.at_level("INFO"):
+            Outcome(data_set, folder, IngestionSettings())
+        made[seconds] = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.gz")}
+    assert made[0] == made[1e9]
+    assert max(path.name for path in made[0]) == "data_tfrecord-00001-of-00002.gz"
+    assert caplog.text.count("5 images listed = 5 Examples (5 decodable, 0 undecodable)") == 2
 
 
 def test_changed_data_or_settings_change_the_cache_key(data_set):

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
+from components.beam_files import read_bytes
 from components.errors import InputError
-from components.ship_example_gen.listing import data_fingerprint, list_images, read_bytes
+from components.ship_example_gen.listing import data_fingerprint, list_images
 
 
 def test_lists_known_endings_by_name_in_any_case(tmp_path):

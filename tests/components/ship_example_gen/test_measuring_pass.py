@@ -46,9 +46,9 @@ def images(data_set) -> list[tuple[int, LabelledImage]]:
 
 def _measure(
     images: list[tuple[int, LabelledImage]], measure: Measure, folder: str
-) -> tuple[SceneGroups, list[Measured]]:
+) -> tuple[SceneGroups | None, list[Measured]]:
     known: StoredLists[Measured] = StoredLists(folder, "measured")
-    groups = measure_by_beam(beam.Pipeline, images, measure, known, "Stage")
+    groups = measure_by_beam(beam.Pipeline, images, measure, known, stage="Stage", find_overlaps=True)
     return groups, [measured for number in range(3) for measured in known.read(number)]
 
 
@@ -56,7 +56,7 @@ def test_processes_find_what_threads_find_and_progress_is_told(images, tmp_path,
     measure = Measure("labels.csv", IngestionSettings())
     monkeypatch.setattr(parallel, "cores", lambda: 2)
     by_threads = _measure(images, measure, str(tmp_path / "threads"))
-    monkeypatch.setattr(parallel, "_PROCESSES_FROM", 1)
+    monkeypatch.setattr(parallel, "_PROCESSES_FROM_S", 0)
     with told_progress() as told:
         by_processes = _measure(images, measure, str(tmp_path / "processes"))
     assert by_processes[1] == by_threads[1] and len(by_threads[1]) == COUNT
@@ -66,7 +66,7 @@ def test_processes_find_what_threads_find_and_progress_is_told(images, tmp_path,
 
 def test_an_image_that_brings_its_process_down_ends_the_run_and_is_named(images, tmp_path, monkeypatch):
     monkeypatch.setattr(parallel, "cores", lambda: 2)
-    monkeypatch.setattr(parallel, "_PROCESSES_FROM", 1)
+    monkeypatch.setattr(parallel, "_PROCESSES_FROM_S", 0)
     # The last one, whose file no other image near it has.
     (tmp_path / "bad.jpg").write_bytes(b"")
     bad = (COUNT - 1, LabelledImage("bad.jpg", str(tmp_path / "bad.jpg"), ()))
