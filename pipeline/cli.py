@@ -124,6 +124,15 @@ def experiment_command(
     labels: LabelsOption,
     root: RootOption,
     scenes: ScenesOption = "",
+    overrides: SetOption = [],  # noqa: B006
+    seeds: Annotated[
+        list[int],
+        typer.Option("--seed", metavar="N", help="Of both trainers, not those of the file; may be repeated."),
+    ] = [],  # noqa: B006
+    splits: Annotated[
+        list[str],
+        typer.Option("--split", metavar="N", help="Fold or, without folds, seed of the splits; likewise."),
+    ] = [],  # noqa: B006
     verbose: VerboseOption = False,
 ) -> None:
     """Run the pipeline under several settings, and put what comes out into one table and one plot.
@@ -135,7 +144,7 @@ def experiment_command(
     from pipeline.experiment.plan import read_plan  # noqa: PLC0415
     from pipeline.run_command import Inputs  # noqa: PLC0415
 
-    plan = read_plan(experiment)
+    plan = read_plan(experiment, overrides, seeds, splits)
     run_experiment(Inputs(images, labels, scenes), plan, Root(root), _console(), verbose=verbose)
 
 

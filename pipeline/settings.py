@@ -83,13 +83,22 @@ def load_settings(profile: str = "default", overrides: Iterable[str] = ()) -> Se
     Raises:
         SettingsError: naming each offending field, its value and what was expected.
     """
+    return replaced_settings(profile, read_overrides(overrides))
+
+
+def read_overrides(overrides: Iterable[str]) -> dict[str, Any]:
+    """Values by dotted key, from texts such as "segmenter.loss=focal_dice"; the value is read as YAML.
+
+    Raises:
+        SettingsError: a text is not of this form.
+    """
     replacements = {}
     for override in overrides:
         name, separator, text = override.partition("=")
         if not separator or not name.strip():
             raise SettingsError(f"--set {override}: expected key=value, such as segmenter.loss=focal_dice")
         replacements[name.strip()] = _parse(text, f"--set {override}")
-    return replaced_settings(profile, replacements)
+    return replacements
 
 
 def replaced_settings(profile: str, replacements: Mapping[str, object]) -> Settings:

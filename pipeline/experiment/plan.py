@@ -1,6 +1,7 @@
 """From an experiment's YAML file to the list of trials. Imports no TensorFlow."""
 
 import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.errors import SettingsError
-from pipeline.settings import Settings, replaced_settings
+from pipeline.settings import Settings, read_overrides, replaced_settings
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 
@@ -82,11 +83,19 @@ def experiment_names() -> list[str]:
     return sorted(path.stem for path in EXPERIMENTS.glob("*.yaml"))
 
 
-def read_plan(experiment: str) -> Plan:
+def read_plan(
+    experiment: str,
+    overrides: Iterable[str] = (),
+    seeds: Sequence[int] = (),
+    splits: Sequence[str] = (),
+) -> Plan:
     """Read an experiment, all its settings validated.
 
     Args:
         experiment: name of an experiment that comes with the project, or path of a YAML file.
+        overrides: texts such as "segmenter.steps=500", for what all variants have in common.
+        seeds: instead of the file's, if there are any.
+        splits: likewise.
 
     Raises:
         SettingsError: there is no such file, it is not of the expected form, or a variant has a wrong
@@ -99,6 +108,14 @@ def read_plan(experiment: str) -> Plan:
         known = ", ".join(experiment_names())
         raise SettingsError(f"experiment {experiment}: expected one of {known}, or the path of a YAML file")
     file = _read(path)
+    common = {**file.settings, **read_overrides(overrides)}
+    file = file.model_copy(
+        update={
+            "settings": common,
+            "seeds": tuple(seeds) or file.seeds,
+            "splits": tuple(splits) or file.splits,
+        }
+    )
     variants = [*file.variants, *_grid_variants(file.grid)]
     if not variants:
         raise SettingsError(f"{path}: expected variants (a list of label and settings), a grid, or both")

@@ -62,6 +62,16 @@ def test_with_folds_the_splits_are_folds(tmp_path):
     assert [trial.settings.ingestion.fold for trial in plan.trials] == [0, 4]
 
 
+def test_the_command_line_overrules_what_the_variants_have_in_common():
+    plan = read_plan("smoke", ["ingestion.folds=5", "segmenter.steps=9"], seeds=[3, 4], splits=["2"])
+    settings = [trial.settings for trial in plan.trials]
+    assert [(trial.seed, trial.split) for trial in plan.trials] == [(3, "fold 2")] * 2 + [(4, "fold 2")] * 2
+    assert {(one.segmenter.steps, one.detector.tune) for one in settings} == {(9, False)}
+    assert [one.detector.cascade for one in settings[:2]] == [True, False]
+    with pytest.raises(SettingsError, match=r"segmenter\.los"):
+        read_plan("smoke", ["segmenter.los=bce"])
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
