@@ -17,6 +17,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from components.errors import TrainingError
+from components.training.networks.batch_norm import BatchNormalization
 from components.training.networks.torch_weights import read_torch_weights
 from components.training.settings import IMAGENET
 
@@ -154,7 +155,7 @@ def _conv(x: Any, filters: int, kernel: int, stride: int, name: str) -> Any:
 
 
 def _norm(x: Any, name: str) -> Any:
-    norm = layers.BatchNormalization(epsilon=_BATCH_NORM_EPSILON, name=f"{name}_norm")
+    norm = BatchNormalization(epsilon=_BATCH_NORM_EPSILON, name=f"{name}_norm")
     # Keras' word for "use the stored statistics, also while training"; see `encoders.set_encoder_training`.
     norm.trainable = False
     return norm(x)

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from components.training.networks.batch_norm import BatchNormalization
+
 BLOCK_FILTERS = (8, 16, 32, 64)
 BOTTOM_FILTERS = 128
 # Ships are rare pixels: starting every pixel near sigmoid(-3) = 0.05 instead of 0.5 spares the first steps
@@ -67,7 +69,7 @@ def conv(x: Any, filters: int, kernel: int, batch_norm: bool) -> Any:
     )(x)
     if batch_norm:
         # A momentum for runs of hundreds of steps; Keras' 0.99 would still remember the start.
-        x = layers.BatchNormalization(momentum=0.95)(x)
+        x = BatchNormalization(momentum=0.95)(x)
     return layers.ReLU()(x)
 
 
