@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
+from unicodedata import combining, normalize
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -83,7 +84,9 @@ class _Canvas:
         self, x: float, y: float, text: str, colour: tuple[int, int, int] = _INK, anchor: str = "lm"
     ) -> None:
         """Text whose anchor (Pillow's letters) lies at x, y."""
-        self._draw.text((x * _SCALE, y * _SCALE), text, colour, self._font, anchor)
+        # Pillow's own font has no accented letters: "Lovász" would show a box.
+        plain = "".join(sign for sign in normalize("NFKD", text) if not combining(sign))
+        self._draw.text((x * _SCALE, y * _SCALE), plain, colour, self._font, anchor)
 
     def whisker(self, figure: Figure, y: float, colour: tuple[int, int, int]) -> None:
         """A dot, and its interval if there is one."""
