@@ -70,7 +70,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             stage=STAGE,
             find_overlaps=settings.find_overlaps,
         )
-        if groups:
+        if groups is not None:
             _tell_overlaps(groups, inputs, report.uri)
         images = plan(inputs, settings, groups)
         image_ids = {image.image_id for image in inputs.images}
