@@ -13,12 +13,11 @@ from concurrent.futures import Future
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 from apache_beam.metrics.metric import MetricResults, MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 
-from components.beam_files import read_bytes
+from components.beam_files import open_to_write, read_bytes
 from components.examples import SPLITS
 from components.pooled import Pooled
 from components.progress import advance
@@ -169,7 +168,7 @@ def write_issues(issues: list[Issue], path: str) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("file", "line", "image_id", "reason", "action"))
     writer.writerows(sorted(issues, key=_position))
-    with FileSystems.create(path) as file:
+    with open_to_write(path) as file:
         file.write(text.getvalue().encode(errors="surrogateescape"))
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
 
+from components.beam_files import open_to_write
 from components.parallel import cores
 from components.pooled import Pooled
 from components.progress import advance, running
@@ -130,7 +130,7 @@ def write_overlaps(groups: SceneGroups, image_ids: Sequence[str], path: str) -> 
     The other image begins so many px below and to the right of the first one. Not every pair of a group is
     compared, so images of a group need not have a line in common.
     """
-    with FileSystems.create(path) as file:
+    with open_to_write(path) as file:
         file.write(b"image_id,other_image_id,kind,shift_rows,shift_columns\n")
         for first, second, kind, rows, columns in groups.links.tolist():
             text = io.StringIO(newline="")
