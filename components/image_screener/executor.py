@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 import tensorflow as tf
 from absl import logging
 from apache_beam.io.filesystems import FileSystems
@@ -155,32 +156,28 @@ class _Screen(beam.DoFn):
         self._judge = Judge(schema, self._settings.enabled)
 
     def process(self, batch: list[tuple[str, bytes]]) -> Iterator[Any]:
-        for split, _ in batch:
-            _count(f"in {split}")
-        rows, names = [], []
-        for _, record in batch:
-            example = tf.train.Example.FromString(record)
-            rows.append(self._judge.row(example))
-            names.append((_text(example, IMAGE_ID), _text(example, SHA1)))
-        # The examples are not kept, which would double the memory; few are needed again.
-        found = self._judge.findings(rows)
-        for (split, record), (image_id, sha1), findings in zip(batch, names, found, strict=True):
+        counts = Counter(f"in {split}" for split, _ in batch)
+        table = self._judge.decode([record for _, record in batch])
+        found = self._judge.findings(table)
+        images = zip(batch, _texts(table, IMAGE_ID), _texts(table, SHA1), found, strict=True)
+        for (split, record), image_id, sha1, findings in images:
             decision = self._decisions.get(image_id)
             if decision is not None and decision.sha1 != sha1:
                 decision = None
             outcome = settle(findings, self._settings.actions, decision)
-            for feature in outcome.features:
-                _count(f"reason {feature}")
+            counts.update(f"reason {feature}" for feature in outcome.features)
             if outcome.fate != "clean":
                 row = (image_id, split, outcome.fate, "; ".join(outcome.reasons), sha1)
                 yield beam.pvalue.TaggedOutput(_ROWS, row)
             if outcome.is_kept:
-                _count(f"clean {split}")
+                counts[f"clean {split}"] += 1
                 yield split, record
             else:
-                _count(f"quarantined {split}")
+                counts[f"quarantined {split}"] += 1
                 example = with_reasons(tf.train.Example.FromString(record), outcome.reasons)
                 yield QUARANTINE_SPLIT, example.SerializeToString()
+        for name, count in counts.items():
+            Metrics.counter(_STAGE, name).inc(count)
         advance(_STAGE, len(batch))
 
 
@@ -196,9 +193,11 @@ def with_reasons(example: tf.train.Example, reasons: Iterable[str]) -> tf.train.
     return example
 
 
-def _text(example: tf.train.Example, name: str) -> str:
+def _texts(table: pa.RecordBatch, name: str) -> list[str]:
     # File names need not be valid UTF-8.
-    return b"".join(example.features.feature[name].bytes_list.value).decode(errors="surrogateescape")
+    return [
+        b"".join(values or ()).decode(errors="surrogateescape") for values in table.column(name).to_pylist()
+    ]
 
 
 def _write_csv(rows: list[tuple[str, ...]], path: str) -> None:
@@ -209,10 +208,6 @@ def _write_csv(rows: list[tuple[str, ...]], path: str) -> None:
     table.writerows(ordered)
     with FileSystems.create(path, mime_type="text/csv") as file:
         file.write(text.getvalue().encode(errors="surrogateescape"))
-
-
-def _count(name: str) -> None:
-    Metrics.counter(_STAGE, name).inc()
 
 
 def _counts(result: beam.runners.runner.PipelineResult) -> Counter[str]:

@@ -11,16 +11,20 @@ features (4 ms), so that batches are rarely halved. First sight only decides wha
 verdict about each image is TFDV's own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import tensorflow as tf
+import pyarrow.compute as pc
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
+from numpy.typing import NDArray
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components import examples
 from components.errors import InputError
@@ -41,12 +45,12 @@ ESSENTIAL = (DECODE_OK, LABEL_OK)
 # Features that say in words why another one is as it should not be.
 _NOTES = {LABEL_OK: LABEL_REASON, LABEL_PLAUSIBLE: LABEL_DOUBT, IS_DUPLICATE: DUPLICATE_OF}
 
+# Those of tfx_bsl's decoder.
 _ARROW_TYPES = {
-    schema_pb2.INT: pa.list_(pa.int64()),
-    schema_pb2.FLOAT: pa.list_(pa.float32()),
-    schema_pb2.BYTES: pa.list_(pa.binary()),
+    schema_pb2.INT: pa.large_list(pa.int64()),
+    schema_pb2.FLOAT: pa.large_list(pa.float32()),
+    schema_pb2.BYTES: pa.large_list(pa.large_binary()),
 }
-_VALUE_LISTS = {schema_pb2.INT: "int64_list", schema_pb2.FLOAT: "float_list", schema_pb2.BYTES: "bytes_list"}
 
 Row = dict[str, list[int] | list[float] | list[bytes] | None]
 """Values of the judged features of one image; None or no entry where it has no such feature."""
@@ -125,109 +129,125 @@ class Judge:
             all_features: judge by every feature with a range or domain; else only by `ESSENTIAL`.
 
         Raises:
-            ValueError: the schema lacks an essential feature.
+            ValueError: the schema has no rule for an essential feature.
         """
         self._domains = {domain.name: domain for domain in schema.string_domain}
         self._features: dict[str, schema_pb2.Feature] = {}
         for feature in schema.feature:
-            if feature.name in ESSENTIAL or (all_features and has_rule(feature)):
+            if has_rule(feature) and (all_features or feature.name in ESSENTIAL):
                 rule = self._features[feature.name] = schema_pb2.Feature()
                 rule.CopyFrom(feature)
                 if rule.presence.min_fraction < 1:
                     rule.ClearField("presence")
         missing = [name for name in ESSENTIAL if name not in self._features]
         if missing:
-            raise ValueError(f"the schema has no feature {', '.join(missing)}")
+            raise ValueError(f"the schema has no range for {', '.join(missing)}")
+        # What explains a verdict, and who it is about.
+        told = dict.fromkeys((*_NOTES.values(), examples.IMAGE_ID, examples.SHA1), schema_pb2.BYTES)
+        self._types = {name: feature.type for name, feature in self._features.items()} | told
+        read = [schema_pb2.Feature(name=name, type=kind) for name, kind in self._types.items()]
+        self._decoder = ExamplesToRecordBatchDecoder(schema_pb2.Schema(feature=read).SerializeToString())
 
-    def row(self, example: tf.train.Example) -> Row:
-        """The few values of an example that are judged or explain a verdict, neither image nor masks.
+    def decode(self, records: Sequence[bytes]) -> pa.RecordBatch:
+        """The few values of serialized examples that are judged or told, neither images nor masks.
 
-        A feature of another type than the schema's has no values here, and is found to have none.
+        Returns:
+            A list column for each judged feature and each that explains a verdict, for `IMAGE_ID` and `SHA1`;
+            null where an example has no such feature, or no values in it.
+
+        Raises:
+            ValueError: a feature is of another type than the schema says, or a record is no example.
         """
-        present = example.features.feature
-        row: Row = {
-            name: list(getattr(present[name], _VALUE_LISTS[feature.type]).value) if name in present else None
-            for name, feature in self._features.items()
-        }
-        for note in _NOTES.values():
-            row[note] = list(present[note].bytes_list.value) if note in present else None
-        return row
+        try:
+            return self._decoder.DecodeBatch(records)
+        except RuntimeError as error:
+            raise ValueError(f"the examples do not fit the schema: {error}") from error
 
-    def findings(self, rows: Sequence[Row]) -> list[list[Finding]]:
-        """Reasons against each image, in the order of the rows; an ordinary image has none.
+    def table(self, rows: Sequence[Row]) -> pa.RecordBatch:
+        """The same of rows."""
+        return pa.RecordBatch.from_arrays(
+            [
+                pa.array([row.get(name) for row in rows], _ARROW_TYPES[kind])
+                for name, kind in self._types.items()
+            ],
+            list(self._types),
+        )
+
+    def findings(self, table: pa.RecordBatch) -> list[list[Finding]]:
+        """Reasons against each image of a table (see `decode`), in its order; an ordinary image has none.
 
         Of an image that cannot be decoded only `ESSENTIAL` is judged: its other measures mean nothing, and
         one clear reason is worth more than six that follow from it.
         """
-        found: list[list[Finding]] = [[] for _ in rows]
-        whole = [index for index, row in enumerate(rows) if row[DECODE_OK] != [0]]
-        broken = [index for index, row in enumerate(rows) if row[DECODE_OK] == [0]]
-        self._judge(rows, whole, list(self._features), found)
-        self._judge(rows, broken, list(ESSENTIAL), found)
+        found: list[list[Finding]] = [[] for _ in range(table.num_rows)]
+        broken = _holds(table.column(DECODE_OK), lambda value: value == 0)
+        self._judge(table, np.flatnonzero(~broken), list(self._features), found)
+        self._judge(table, np.flatnonzero(broken), list(ESSENTIAL), found)
         return found
 
     def _judge(
-        self, rows: Sequence[Row], members: list[int], names: list[str], found: list[list[Finding]]
+        self, table: pa.RecordBatch, members: NDArray[np.intp], names: list[str], found: list[list[Finding]]
     ) -> None:
         """Tests what looks ordinary together and the rest image by image; fills `found`."""
         suspects: dict[int, list[str]] = {}
-        together = [dict(row) for row in rows]
-        shared = []
+        together = {}
         for name in names:
-            odd = [index for index in members if not self._looks_ordinary(name, rows[index][name])]
-            for index in odd:
+            column = table.column(name)
+            ordinary = self._looks_ordinary(name, column)[members]
+            for index in members[~ordinary].tolist():
                 suspects.setdefault(index, []).append(name)
-            ordinary = next((index for index in members if index not in set(odd)), None)
-            if ordinary is not None:
-                shared.append(name)
-                for index in odd:
-                    # Lent by another image, since a batch has a value of each feature for each image.
-                    together[index][name] = rows[ordinary][name]
-        missed = self._anomalies([together[index] for index in members], shared) if shared else {}
-        self._search(rows, members, [name for name in names if name in missed], found)
+            if ordinary.any():
+                # Odd values are replaced by those of another image, since a batch has a value of each feature
+                # for each image.
+                together[name] = column.take(np.where(ordinary, members, members[ordinary.argmax()]))
+        missed = self._anomalies(pa.RecordBatch.from_pydict(together)) if together else {}
+        self._search(table, members, [name for name in names if name in missed], found)
         for index, odd_names in suspects.items():
-            self._search(rows, [index], [name for name in odd_names if name not in missed], found)
+            alone = np.array([index])
+            self._search(table, alone, [name for name in odd_names if name not in missed], found)
             found[index].sort(key=lambda finding: names.index(finding.feature))
 
-    def _looks_ordinary(self, name: str, values: list[int] | list[float] | list[bytes] | None) -> bool:
-        """First sight. Where it errs, nothing but time is lost."""
+    def _looks_ordinary(self, name: str, column: pa.Array) -> NDArray[np.bool_]:
+        """First sight of all values of a feature. Where it errs, nothing but time is lost."""
         feature = self._features[name]
-        if values is None:
-            return not feature.HasField("presence")
-        if len(values) != 1:
-            return False
         kind = feature.WhichOneof("domain_info")
-        if kind == "domain":
-            return _as_text(values[0]) in self._domains[feature.domain].value
         domain = getattr(feature, kind)
-        return bool(domain.min <= values[0] <= domain.max)
+        if kind == "domain":
+            words = [word.encode() for word in self._domains[domain].value]
+            ordinary = _holds(column, lambda values: np.isin(values, np.array(words, object)))
+        else:
+            low, high = domain.min, domain.max
+            ordinary = _holds(column, lambda values: (low <= values) & (values <= high))
+        if not feature.HasField("presence"):
+            ordinary |= column.is_null().to_numpy(zero_copy_only=False)
+        return ordinary
 
     def _search(
-        self, rows: Sequence[Row], members: list[int], names: list[str], found: list[list[Finding]]
+        self, table: pa.RecordBatch, members: NDArray[np.intp], names: list[str], found: list[list[Finding]]
     ) -> None:
         """Halves the members of a batch until each anomaly has its image; fills `found`."""
-        anomalous = self._anomalies([rows[index] for index in members], names) if members and names else {}
+        if not len(members) or not names:
+            return
+        anomalous = self._anomalies(
+            pa.RecordBatch.from_pydict({name: table.column(name).take(members) for name in names})
+        )
         if not anomalous:
             return
-        if len(members) == 1:
-            found[members[0]] += [
-                self._finding(name, rows[members[0]], anomalous[name]) for name in names if name in anomalous
-            ]
-            return
         suspects = [name for name in names if name in anomalous]
+        if len(members) == 1:
+            (index,) = members.tolist()
+            found[index] += [self._finding(name, table, index, anomalous[name]) for name in suspects]
+            return
         middle = len(members) // 2
-        self._search(rows, members[:middle], suspects, found)
-        self._search(rows, members[middle:], suspects, found)
+        self._search(table, members[:middle], suspects, found)
+        self._search(table, members[middle:], suspects, found)
 
-    def _anomalies(self, rows: list[Row], names: list[str]) -> dict[str, anomalies_pb2.AnomalyInfo]:
+    def _anomalies(self, batch: pa.RecordBatch) -> dict[str, anomalies_pb2.AnomalyInfo]:
         """TFDV's anomalies of a batch by feature name."""
         schema = schema_pb2.Schema(
-            feature=[self._features[name] for name in names], string_domain=self._domains.values()
+            feature=[self._features[name] for name in batch.schema.names],
+            string_domain=self._domains.values(),
         )
-        columns = [
-            pa.array([row.get(name) for row in rows], _ARROW_TYPES[self._features[name].type])
-            for name in names
-        ]
         # Nobody looks at the histograms, which otherwise take most of the time.
         options = tfdv.StatsOptions(
             schema=schema,
@@ -235,16 +255,17 @@ class Judge:
             num_quantiles_histogram_buckets=1,
             num_values_histogram_buckets=2,
         )
-        batch = pa.RecordBatch.from_arrays(columns, names)
         statistics = stats_impl.generate_statistics_in_memory(batch, options)
         anomalies = tfdv.validate_statistics(statistics, schema)
         return {info.path.step[0]: info for info in anomalies.anomaly_info.values()}
 
-    def _finding(self, name: str, row: Row, info: anomalies_pb2.AnomalyInfo) -> Finding:
-        values = row.get(name)
+    def _finding(
+        self, name: str, table: pa.RecordBatch, index: int, info: anomalies_pb2.AnomalyInfo
+    ) -> Finding:
+        values = table.column(name)[index].as_py()
         if not values or len(values) != 1:
             return Finding(name, "", self._expected(name), info.description.strip())
-        reasons = (row.get(_NOTES[name]) or []) if name in _NOTES else []
+        reasons = (table.column(_NOTES[name])[index].as_py() or []) if name in _NOTES else []
         note = "; ".join(_as_text(reason) for reason in reasons)
         return Finding(name, _as_text(values[0]), self._expected(name), note)
 
@@ -262,6 +283,14 @@ class Judge:
 def has_rule(feature: schema_pb2.Feature) -> bool:
     """Whether the schema says which values are ordinary, not only that there are some."""
     return feature.WhichOneof("domain_info") in ("int_domain", "float_domain", "domain")
+
+
+def _holds(column: pa.Array, condition: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """At which places of a list column there is exactly one value, and that under a condition."""
+    single = pc.fill_null(pc.equal(pc.list_value_length(column), 1), False)
+    holds = np.array(single.to_numpy(zero_copy_only=False), bool)
+    holds[holds] = condition(column.filter(single).flatten().to_numpy(zero_copy_only=False))
+    return holds
 
 
 def _as_text(value: float | bytes) -> str:

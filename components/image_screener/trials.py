@@ -48,7 +48,9 @@ def judge_images(judge: Judge, images: Sequence[ImageFile]) -> dict[str, list[Fi
     with Meter("Screen", len(images), "images") as meter, thread_pool() as pool:
         for batch in _batches(images):
             rows = list(pool.map(lambda image: image_row(_content(image)), batch))
-            found.update(zip((image.image_id for image in batch), judge.findings(rows), strict=True))
+            found.update(
+                zip((image.image_id for image in batch), judge.findings(judge.table(rows)), strict=True)
+            )
             meter.advance(len(batch))
     return found
 
@@ -78,7 +80,7 @@ def try_corruptions(judge: Judge, images: Sequence[ImageFile], limit: int) -> li
                 continue
             broken = partial(_broken_row, Original(content, rgb), number)
             rows = list(pool.map(broken, range(len(trials)), trials))
-            for trial, findings in zip(trials, judge.findings(rows), strict=True):
+            for trial, findings in zip(trials, judge.findings(judge.table(rows)), strict=True):
                 trial.images += 1
                 trial.flagged += bool(findings)
                 trial.reasons.update(finding.feature for finding in findings)

@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import google_crc32c
+
 from components.ship_example_gen.decoding import Decoded, decode
 from components.ship_example_gen.fingerprints import fingerprint_of
 from components.ship_example_gen.labels import Label, LabelRow, judge_rows
@@ -42,6 +44,7 @@ class Measured:
         image_id: file name.
         file_bytes: size of the file.
         sha1: of the file, 20 bytes.
+        crc32c: of the file; tells within a run, in a fifth of the time, that it is still the same.
         format: as in `Decoded`, like the next three.
         channels: likewise.
         height: likewise.
@@ -53,12 +56,21 @@ class Measured:
     image_id: str
     file_bytes: int
     sha1: bytes
+    crc32c: int
     format: str
     channels: int
     height: int
     width: int
     scalars: dict[str, float]
     label: Label
+
+    def is_of(self, image_id: str, image_bytes: bytes) -> bool:
+        """Whether it was found in these bytes of this image."""
+        return (self.image_id, self.file_bytes, self.crc32c) == (
+            image_id,
+            len(image_bytes),
+            google_crc32c.value(image_bytes),
+        )
 
     @property
     def is_decodable(self) -> bool:
@@ -88,7 +100,9 @@ class Measure:
         return Measured(
             image_id=image.image_id,
             file_bytes=len(image_bytes),
-            sha1=sha1(image_bytes),
+            # What a file is told from others by; no protection against those who wish to deceive.
+            sha1=hashlib.sha1(image_bytes, usedforsecurity=False).digest(),
+            crc32c=google_crc32c.value(image_bytes),
             format=decoded.format,
             channels=decoded.channels,
             height=decoded.height,
@@ -121,8 +135,3 @@ def measure_files(
             record = fingerprint_of(measured.sha1 if image_bytes else b"", decoded).to_bytes(index)
         found.append((record, measured))
     return found
-
-
-def sha1(image_bytes: bytes) -> bytes:
-    """What a file is told from others by; no protection against those who wish to deceive."""
-    return hashlib.sha1(image_bytes, usedforsecurity=False).digest()

@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from components.ship_example_gen.decoding import Decoded
+from components.ship_example_gen.halving import halve
 
 # Luma of black borders, dead sensors and empty canvas after JPEG coding, and of a clipped white.
 _DARK_LUMA = 5
@@ -86,7 +87,7 @@ def measure_rgb(rgb: NDArray[np.uint8], luma: NDArray[np.uint8] | None = None) -
     # The mean of a Laplacian is 0, so the mean square will do, which OpenCV is 20 times faster at.
     laplacian = cv2.Laplacian(luma, cv2.CV_16S)
     sharpness = _mean_square(laplacian)
-    blocks = _blocks(rgb)
+    blocks = halve(rgb, _BLOCK_HALVINGS)
     planes = cv2.split(blocks)
     bands = [plane.astype(np.float32) for plane in planes]
     brightness = sum(bands) / 3
@@ -166,7 +167,8 @@ def _cloud_fraction(brightness: NDArray[np.float32], colour: NDArray[np.float32]
         return 0.0
     whiteness = colour / np.maximum(brightness, 1.0)
     # A Sobel kernel sums to 8 times the luma step from one block to the next.
-    gradient = np.hypot(cv2.Sobel(brightness, cv2.CV_32F, 1, 0), cv2.Sobel(brightness, cv2.CV_32F, 0, 1)) / 8
+    across, down = (cv2.Sobel(brightness, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
+    gradient = cv2.magnitude(across, down) / 8
     cloud = bright & (whiteness < _CLOUD_WHITENESS) & (gradient < _CLOUD_GRADIENT)
     return float(cloud.mean())
 
@@ -187,7 +189,7 @@ def _void_fraction(laplacian: NDArray[np.int16], brightness: NDArray[np.float32]
     # 255 per pixel, so that a single one is not rounded away in the mean of its block.
     changing = (laplacian != 0).view(np.uint8)
     changing *= 255
-    flat = (_blocks(changing) == 0).view(np.uint8)
+    flat = (halve(changing, _BLOCK_HALVINGS) == 0).view(np.uint8)
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(flat, connectivity=4)
     rim = (flat > 0) & (cv2.erode(flat, np.ones((3, 3), np.uint8)) == 0)
     # Two blocks outwards, since a block on the border itself holds some of both.
@@ -204,7 +206,7 @@ def _void_fraction(laplacian: NDArray[np.int16], brightness: NDArray[np.float32]
 def _constant_at_most(laplacian: NDArray[np.int16]) -> int:
     """How many blocks of 8x8 px are constant along one of their rows: a tenth of the time for all rows."""
     height, width = laplacian.shape
-    if height % _BLOCK_PX or width % _BLOCK_PX:  # blocks reach into one another, see `_blocks`
+    if height % _BLOCK_PX or width % _BLOCK_PX:  # blocks reach into one another, see `halve`
         return laplacian.size
     # Eight pixels of a byte each are looked at as one number.
     changing = (laplacian[_BLOCK_PX // 2 :: _BLOCK_PX] != 0).view(np.uint64)
@@ -267,17 +269,6 @@ def _row_seam(rgb: NDArray[np.uint8]) -> float:
     above, across, below = (np.add.reduce(steps, axis=2, dtype=np.uint32) / row_bytes).T
     within = (above + below) / 2
     return float(((across - within) / (within + 8)).max())
-
-
-def _blocks(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Means of blocks of 8x8 px, uint8 [height // 8, width // 8, ...], at least one each way.
-
-    Halved three times, for which OpenCV has faster code than for an eighth at once.
-    """
-    for _ in range(_BLOCK_HALVINGS):
-        size = (max(1, picture.shape[1] // 2), max(1, picture.shape[0] // 2))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return picture
 
 
 def _mean_square(differences: NDArray[np.int16]) -> float:

@@ -16,7 +16,7 @@ from components.parallel import in_order
 from components.record_files import UnfinishedFiles
 from components.ship_example_gen.example import PlannedImage, make_example
 from components.ship_example_gen.labels import Issue
-from components.ship_example_gen.measuring import Measure, Measured, sha1
+from components.ship_example_gen.measuring import Measure, Measured
 from components.ship_example_gen.stored_lists import StoredLists
 
 # Another filesystem takes tens of milliseconds to begin an answer.
@@ -62,7 +62,7 @@ def make_records(
         images = planned.read(number)
         contents = _contents([image.listed.path for image in images])
         for image, measured, image_bytes in zip(images, known.read(number), contents, strict=True):
-            if (measured.image_id, measured.sha1) != (image.listed.image_id, sha1(image_bytes)):
+            if not measured.is_of(image.listed.image_id, image_bytes):
                 logging.warning(
                     "%s has changed since it was measured, and is measured anew", image.listed.path
                 )

@@ -39,7 +39,7 @@ def judge(schema):
 
 
 def _reasons(judge: Judge, image: bytes) -> set[str]:
-    return {finding.feature for finding in judge.findings([image_row(image)])[0]}
+    return {finding.feature for finding in judge.findings(judge.table([image_row(image)]))[0]}
 
 
 def _jpeg(rgb: np.ndarray) -> bytes:

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow_data_validation as tfdv
@@ -32,16 +33,20 @@ def judge(schema):
     return Judge(schema)
 
 
+def found_in(judge, rows):
+    return judge.findings(judge.table(rows))
+
+
 def test_ordinary_image_has_no_finding(judge):
-    assert judge.findings([ORDINARY]) == [[]]
+    assert found_in(judge, [ORDINARY]) == [[]]
 
 
 def test_no_images_no_findings(judge):
-    assert judge.findings([]) == []
+    assert found_in(judge, []) == []
 
 
 def test_finding_reads_as_a_sentence(judge):
-    (found,) = judge.findings([ORDINARY | {"luma_mean": [1.5], "format": [b"TIFF"], "height": [500]}])
+    (found,) = found_in(judge, [ORDINARY | {"luma_mean": [1.5], "format": [b"TIFF"], "height": [500]}])
     assert [str(finding) for finding in found] == [
         "height 500 not in [768, 768]",
         "format TIFF not in {JPEG, PNG}",
@@ -52,18 +57,18 @@ def test_finding_reads_as_a_sentence(judge):
 def test_undecodable_image_has_one_reason(judge):
     sizes = {"height": [0], "width": [0], "channels": [0], "format": [b""], "file_bytes": [0]}
     row = ORDINARY | sizes | {"decode_ok": [0]} | dict.fromkeys(FLOATS)
-    assert judge.findings([ORDINARY, row]) == [[], [Finding("decode_ok", "0", "[1, 1]")]]
+    assert found_in(judge, [ORDINARY, row]) == [[], [Finding("decode_ok", "0", "[1, 1]")]]
 
 
 def test_bad_label_is_told_with_its_reason(judge):
-    (found,) = judge.findings([ORDINARY | {"label_ok": [0], "label_reason": [b"odd number of figures"]}])
+    (found,) = found_in(judge, [ORDINARY | {"label_ok": [0], "label_reason": [b"odd number of figures"]}])
     assert [str(finding) for finding in found] == ["label_ok 0 not in [1, 1]: odd number of figures"]
-    (found,) = judge.findings([ORDINARY | {"label_plausible": [0], "label_doubt": [b"ships cover land"]}])
+    (found,) = found_in(judge, [ORDINARY | {"label_plausible": [0], "label_doubt": [b"ships cover land"]}])
     assert [str(finding) for finding in found] == ["label_plausible 0 not in [1, 1]: ships cover land"]
 
 
 def test_copy_is_told_with_its_original(judge):
-    (found,) = judge.findings([ORDINARY | {"is_duplicate": [1], "duplicate_of": [b"a.jpg"]}])
+    (found,) = found_in(judge, [ORDINARY | {"is_duplicate": [1], "duplicate_of": [b"a.jpg"]}])
     assert [str(finding) for finding in found] == ["is_duplicate 1 not in [0, 0]: a.jpg"]
 
 
@@ -72,19 +77,19 @@ def test_copy_is_told_with_its_original(judge):
     [("height", None), ("height", []), ("channels", [3, 3]), ("decode_ok", None), ("entropy", [math.nan])],
 )
 def test_missing_doubled_and_undefined_values_are_found(judge, name, values):
-    (plain, found) = judge.findings([ORDINARY, ORDINARY | {name: values}])
+    (plain, found) = found_in(judge, [ORDINARY, ORDINARY | {name: values}])
     assert not plain
     assert [finding.feature for finding in found] == [name]
 
 
 def test_measures_may_be_absent(judge):
-    assert judge.findings([ORDINARY | dict.fromkeys(FLOATS)]) == [[]]
+    assert found_in(judge, [ORDINARY | dict.fromkeys(FLOATS)]) == [[]]
 
 
 def test_switched_off_only_the_essential_counts(schema):
     judge = Judge(schema, all_features=False)
     rows = [ORDINARY | {"height": [1], "luma_mean": [0.0]}, *(ORDINARY | {name: [0]} for name in ESSENTIAL)]
-    assert [[finding.feature for finding in found] for found in judge.findings(rows)] == [
+    assert [[finding.feature for finding in found] for found in found_in(judge, rows)] == [
         [], ["decode_ok"], ["label_ok"],
     ]  # fmt: skip
 
@@ -94,11 +99,33 @@ def test_schema_without_essentials_is_refused(schema):
         Judge(schema_pb2.Schema())
 
 
-def test_row_reads_the_judged_values_of_an_example(judge, make_example, sea_jpeg):
-    row = judge.row(make_example(sea_jpeg))
-    assert set(row) == {*ORDINARY, "label_reason", "label_doubt", "duplicate_of"}
+def test_decode_reads_the_judged_values_of_examples(judge, make_example, sea_jpeg):
+    example = make_example(sea_jpeg)
+    table = judge.decode([example.SerializeToString()])
+    assert set(table.schema.names) == {
+        *ORDINARY, "label_reason", "label_doubt", "duplicate_of", "image_id", "sha1",
+    }  # fmt: skip
+    (row,) = table.to_pylist()
     assert (row["height"], row["format"], row["ship_count"]) == ([768], [b"JPEG"], [0])
-    assert judge.findings([row]) == [[]]
+    assert judge.findings(table) == [[]]
+    assert table.schema == judge.table([ORDINARY]).schema
+
+
+def test_what_is_missing_in_an_example_has_no_value(judge, make_example, sea_jpeg):
+    example = make_example(sea_jpeg)
+    del example.features.feature["height"]
+    example.features.feature["channels"].int64_list.ClearField("value")
+    (found,) = judge.findings(judge.decode([example.SerializeToString()]))
+    assert [finding.feature for finding in found] == ["height", "channels"]
+
+
+def test_examples_of_other_types_than_the_schema_says_are_refused(judge, make_example, sea_jpeg):
+    example = make_example(sea_jpeg)
+    example.features.feature["height"].float_list.value.append(768)
+    with pytest.raises(ValueError, match=r'do not fit the schema: .*"height"'):
+        judge.decode([example.SerializeToString()])
+    with pytest.raises(ValueError, match="Unable to parse example"):
+        judge.decode([b"no example"])
 
 
 _VALUES = {
@@ -117,7 +144,7 @@ _ROW = st.lists(_CHANGE, max_size=3).map(
 @SLOW
 @given(rows=st.lists(_ROW | st.just(ORDINARY), min_size=1, max_size=9))
 def test_verdicts_in_a_batch_are_those_of_tfdv_on_single_examples(judge, schema, rows):
-    found = [{finding.feature for finding in findings} for findings in judge.findings(rows)]
+    found = [{finding.feature for finding in findings} for findings in found_in(judge, rows)]
     assert found == [_tfdv_alone(row, schema) for row in rows]
 
 
@@ -139,7 +166,7 @@ def _arrow_type(name):
 @SLOW
 @given(rows=st.lists(_ROW | st.just(ORDINARY), min_size=2, max_size=6), sight=st.booleans())
 def test_first_sight_decides_nothing(judge, rows, sight):
-    expected = judge.findings(rows)
+    expected = found_in(judge, rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judge, "_looks_ordinary", lambda name, values: sight)
-        assert judge.findings(rows) == expected
+        patch.setattr(judge, "_looks_ordinary", lambda name, column: np.full(len(column), sight))
+        assert found_in(judge, rows) == expected

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.ship_example_gen.fingerprints import BLOCK_PX, Fingerprints, _reduce, fingerprint
+from components.ship_example_gen.fingerprints import BLOCK_PX, Fingerprints, fingerprint
 from components.ship_example_gen.overlaps import Kind, SceneGroups, find_groups
 
 TILE_PX = 768
@@ -202,9 +202,3 @@ def test_files_that_differ_beside_the_pixels_are_copies():
     commented = [land[:2] + b"\xff\xfe\x00\x04" + bytes([65, number]) + land[2:] for number in range(40)]
     found = _groups(land, *commented)
     assert found.links.tolist() == [(0, number, Kind.NEAR_DUPLICATE, 0, 0) for number in range(1, 41)]
-
-
-@pytest.mark.parametrize("levels", [2, 256])
-def test_a_quarter_of_the_size_is_that_of_opencv(levels):
-    luma = np.random.default_rng(0).integers(0, levels, (512, 800)).astype(np.uint8)[:, :768]
-    np.testing.assert_array_equal(_reduce(luma), cv2.resize(luma, (192, 128), interpolation=cv2.INTER_AREA))
