@@ -4,10 +4,11 @@
     python -m benchmarks.ingestion --sizes 1000 10000 50000 --cores 2 --quality 60
 
 The images are parts of a few originals, see `benchmarks.copies`. The floors are measured on the same
-files in the same run: reading them, and decoding them on one core by the fastest of three decoders. Before
-and after each run it is measured, too, how many images a process for each core decodes by OpenCV alone: two
-cores of a virtual machine may be less than twice one. Seconds are those of the stages, without the loading of
-libraries; "CPU" is processor time, which does not grow where other programs take part of the machine.
+files, before and after each run of the largest size, since the speed of a virtual machine changes within
+minutes: reading them, and decoding them on one core by the fastest of three decoders; and how many images a
+process for each core decodes by OpenCV alone, since two cores may be less than twice one. Seconds are those
+of the stages, without the loading of libraries; "CPU" is processor time, which does not grow where other
+programs take part of the machine.
 """
 
 import argparse
@@ -72,45 +73,52 @@ def measure(
     data = folder / "data"
     repeat(originals, data, max(sizes), quality)
     files = sorted((data / "images").iterdir())[:_FLOOR_FILES]
-    floors = _floors(files)
-    show(f"Floors on one core, {_FLOOR_FILES} files at most", floors)
-    decode_ms = min(float(floor["ms an image"]) for floor in floors if floor["floor"] != "read")
+    floors: list[Row] = []
     speed: list[Row] = []
     memory: list[Row] = []
-    for size in sorted(sizes, reverse=True):
-        if size < max(sizes):
-            repeat(originals, data, size, quality)
-        for count in sorted(cores) if size == max(sizes) else [max(cores)]:
-            before = _decoded_a_second(files, count)
-            told = _run(data, folder / "root", count, stages)
-            decoded = (before + _decoded_a_second(files, count)) / 2
-            seconds = sum(told[stage] for stage in stages)
-            cpu_ms = told["CPU s"] / size * 1000
-            if size == max(sizes):
-                first = speed[0] if speed else {"images/s": size / seconds, "decoded/s": decoded}
-                speed.append(
-                    {
-                        "cores": count,
-                        **{f"{stage} s": told[stage] for stage in stages},
-                        "images/s": size / seconds,
-                        "images/s a core": size / seconds / count,
-                        "ms an image": seconds / size * 1000,
-                        "times decoding": seconds / size * 1000 / decode_ms,
-                        "CPU ms an image": cpu_ms,
-                        "CPU times decoding": cpu_ms / decode_ms,
-                        "times faster": size / seconds / float(first["images/s"]),
-                        "decoded/s": decoded,
-                        "decoding times faster": decoded / float(first["decoded/s"]),
-                    }
-                )
-            if count == max(cores):
-                memory.append({"images": size, "start MB": told["start MB"], "peak MB": told["peak MB"]})
+    for count in sorted(cores):
+        before = _floors(files), _decoded_a_second(files, count)
+        told = _run(data, folder / "root", count, stages)
+        after = _floors(files), _decoded_a_second(files, count)
+        around = _mean_floors(before[0], after[0])
+        floors += [{"cores of the run": count, **floor} for floor in around]
+        decode_ms = min(float(floor["ms an image"]) for floor in around if floor["floor"] != "read")
+        speed.append(
+            _speed(told, stages, max(sizes), count, decode_ms) | {"decoded/s": (before[1] + after[1]) / 2}
+        )
+        for name, rate in (("times faster", "images/s"), ("decoding times faster", "decoded/s")):
+            speed[-1][name] = float(speed[-1][rate]) / float(speed[0][rate])
+        if count == max(cores):
+            memory.append(_memory(told, max(sizes)))
+    for size in sorted(sizes, reverse=True)[1:]:
+        repeat(originals, data, size, quality)
+        memory.append(_memory(_run(data, folder / "root", max(cores), stages), size))
+    show(f"Floors on one core around the runs, {_FLOOR_FILES} files at most", floors)
     show(f"{' + '.join(stages)}, {max(sizes)} images", speed)
     memory.reverse()
     for row in memory:
         row["peak to that of the fewest"] = float(row["peak MB"]) / float(memory[0]["peak MB"])
     show(f"Resident memory on {max(cores)} cores, libraries included", memory)
     return {"floors": floors, "speed": speed, "memory": memory}
+
+
+def _speed(told: dict[str, float], stages: list[str], size: int, count: int, decode_ms: float) -> Row:
+    seconds = sum(told[stage] for stage in stages)
+    ms, cpu_ms = seconds / size * 1000, told["CPU s"] / size * 1000
+    return {
+        "cores": count,
+        **{f"{stage} s": told[stage] for stage in stages},
+        "images/s": size / seconds,
+        "images/s a core": size / seconds / count,
+        "ms an image": ms,
+        "times decoding": ms / decode_ms,
+        "CPU ms an image": cpu_ms,
+        "CPU times decoding": cpu_ms / decode_ms,
+    }
+
+
+def _memory(told: dict[str, float], size: int) -> Row:
+    return {"images": size, "start MB": told["start MB"], "peak MB": told["peak MB"]}
 
 
 def _generated(folder: Path) -> list[Original]:
@@ -165,6 +173,13 @@ def _floors(files: list[Path]) -> list[Row]:
     return floors
 
 
+def _mean_floors(before: list[Row], after: list[Row]) -> list[Row]:
+    return [
+        _floor_row(str(one["floor"]), (float(one["ms an image"]) + float(other["ms an image"])) / 2)
+        for one, other in zip(before, after, strict=True)
+    ]
+
+
 def _floor(name: str, work: Callable[[Any], object], items: Sequence[Any]) -> Row:
     seconds = []
     for _ in range(3):
@@ -172,7 +187,10 @@ def _floor(name: str, work: Callable[[Any], object], items: Sequence[Any]) -> Ro
         for item in items:
             work(item)
         seconds.append(time.perf_counter() - started)
-    ms = min(seconds) / len(items) * 1000
+    return _floor_row(name, min(seconds) / len(items) * 1000)
+
+
+def _floor_row(name: str, ms: float) -> Row:
     return {"floor": name, "ms an image": ms, "images/s": 1000 / ms}
 
 
