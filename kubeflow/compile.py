@@ -29,7 +29,7 @@ from kubeflow.names import (
 )
 from kubeflow.platform_spec import kubernetes_config, resources
 from kubeflow.staging import is_staged
-from pipeline.dag import DataSource, create_pipeline
+from pipeline.dag import NEVER_CACHED, DataSource, create_pipeline
 from pipeline.names import PIPELINE_NAME
 from pipeline.settings import Settings
 
@@ -38,8 +38,6 @@ _SCHEMA_VERSION = "2.1.0"
 _ENTRYPOINT = ("python", "-m", "kubeflow.entrypoint")
 # Artifact types that KFP's UI has a name for; what TFX needs to know travels with the command.
 _SYSTEM_TYPES = {"Examples": "system.Dataset", "Model": "system.Model", "PushedModel": "system.Model"}
-# The gate reads the table of approvals anew in each run, and must not bless by what it once read.
-_NEVER_CACHED = frozenset({"ApprovalGate", "Pusher"})
 # Their failure is a verdict, which another attempt would only repeat.
 _NEVER_RETRIED = frozenset({"DataGate"})
 
@@ -149,7 +147,7 @@ class _Builder:
         }
         # Not only those whose outputs it reads: the sampler waits for the gate, which has none.
         task["dependentTasks"] = sorted({PLAN, *(task_name(node.id) for node in stage.upstream_nodes)})
-        if stage.id not in _NEVER_CACHED:
+        if stage.id not in NEVER_CACHED:
             task["cachingOptions"] = {"enableCache": True}
         if self._settings.kubeflow.retries and stage.id not in _NEVER_RETRIED:
             task["retryPolicy"] = {

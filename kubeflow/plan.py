@@ -41,8 +41,7 @@ def plan(parameters: Mapping[str, str], stages: Iterable[str]) -> dict[str, str]
     check_inputs(images, labels, scenes)
     fingerprint = data_fingerprint(images, labels, scenes)
     source = DataSource(images, labels, scenes, fingerprint, read_scenes(scenes).extra_columns)
-    # The gate is never cached here, so the table may stay where it is.
-    dag = rooted_pipeline(source, settings, root, approvals_file=str(root.approvals))
+    dag = rooted_pipeline(source, settings, root)
     planned = {task_name(stage.id): _properties(stage) for stage in dag.components}
     expected = set(stages)
     if changed := sorted(expected ^ set(planned)):

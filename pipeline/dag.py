@@ -28,6 +28,8 @@ from pipeline.stages import Extent
 _TRAINED_SPLITS = [split for split in SPLITS if split.startswith("train")]
 _EVAL_SPLITS = [split for split in SPLITS if split.startswith("eval")]
 _TEST_SPLITS = [split for split in SPLITS if split.startswith("test")]
+# The gate looks at approvals, model and store anew in each run, and must not bless by what it once saw.
+NEVER_CACHED = frozenset({"ApprovalGate", "Pusher"})
 # `ships serve` as a process, for the InfraValidator, which knows nothing of this package.
 _SERVER = (
     *("{python}", "-m", "pipeline.cli", "serve", "--models={models}", "--name={name}"),
@@ -79,8 +81,7 @@ def create_pipeline(
         schema_file: schema of the Examples in text format, see `schemas`.
         decisions_file: what people decided about quarantined images, "" for none; its path must change with
             its content.
-        approvals_file: who approved which model, "" for none; its path must change with its content where
-            the ApprovalGate is cached.
+        approvals_file: who approved which model, "" for none.
         checkpoints: folder that outlives a run, for the state of unfinished trainings; "" for one within the
             run's artifacts.
         runs_root: value of --root in the commands that the review page tells; "" where there is none.

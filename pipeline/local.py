@@ -11,9 +11,9 @@ from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
 from pipeline.beam import beam_in_this_process
-from pipeline.dag import DataSource
+from pipeline.dag import NEVER_CACHED, DataSource
 from pipeline.root import Root
-from pipeline.rooted import by_content, rooted_pipeline
+from pipeline.rooted import rooted_pipeline
 from pipeline.settings import Settings
 from pipeline.stages import Extent, StageEvent, tell
 
@@ -33,15 +33,10 @@ def local_pipeline(
 ) -> tfx.dsl.Pipeline:
     """The pipeline with its artifacts, metadata and model store under a local root."""
     located = Root(root.path.resolve())
-    # A table that does not hold together is the gate's affair: it stops the push, not the training.
-    approvals = located.approvals.read_bytes() if located.approvals.exists() else b""
     return rooted_pipeline(
         source,
         settings,
         located,
-        approvals_file=str(by_content(located.path / "approvals", located.approvals.name, approvals))
-        if approvals
-        else "",
         runs_root=str(located.path),
         until=until,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(located.metadata)),
@@ -89,6 +84,9 @@ class _LocalRunner(beam_dag_runner.BeamDagRunner):
         self, pipeline: pipeline_pb2.Pipeline, run_options: pipeline_pb2.RunOptions | None = None
     ) -> None:
         """Run a compiled pipeline under this runner's id."""
+        for node in pipeline.nodes:
+            if node.pipeline_node.node_info.id in NEVER_CACHED:
+                node.pipeline_node.execution_options.caching_options.enable_cache = False
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
         )

@@ -27,7 +27,6 @@ def rooted_pipeline(
     settings: Settings,
     root: Root,
     *,
-    approvals_file: str,
     runs_root: str = "",
     until: Extent = "push",
     metadata_connection_config: metadata.ConnectionConfigType | None = None,
@@ -38,7 +37,6 @@ def rooted_pipeline(
         source: images and labels.
         settings: validated settings.
         root: where schema and decisions are put by content, trainings keep their state, models are pushed.
-        approvals_file: see `create_pipeline`.
         runs_root: see `create_pipeline`.
         until: where to end; what ends with the evaluation has no baseline, since what it measures must not
             depend on what others pushed.
@@ -59,7 +57,7 @@ def rooted_pipeline(
         decisions_file=str(by_content(root.path / "decisions", "decisions.csv", decisions))
         if decisions
         else "",
-        approvals_file=approvals_file,
+        approvals_file=str(root.approvals),
         checkpoints=str(root.checkpoints),
         runs_root=runs_root,
         until=until,

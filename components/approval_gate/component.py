@@ -103,9 +103,8 @@ class ApprovalGate(base_component.BaseComponent):
     """Blesses a candidate that passes the rules and, unless that is automatic, was approved by a person.
 
     An approval holds for exactly one model and one evaluation, by the contents of their files. Where these
-    are no longer what the evaluator saw and wrote, nothing is blessed, whatever verdict or people say. The
-    gate reads the table of approvals anew whenever it runs. Where TFX's cache is in use, the path of the
-    table must change with its content; where the gate is never cached, one fixed path will do.
+    are no longer what the evaluator saw and wrote, nothing is blessed, whatever verdict or people say. All
+    of this can change between runs under the same paths, so the gate is never to be taken from the cache.
 
     Outputs:
         blessing: property `blessed`, and `decision.json` with the reason; once a person has decided, also the

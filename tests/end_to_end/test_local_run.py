@@ -113,7 +113,9 @@ def _digests(page):
 def test_an_unchanged_second_run_comes_from_the_cache_and_is_listed(first_run, data):
     root, _ = first_run
     output = call(run_arguments(data, root))
-    assert set(stage_lines(output).values()) == {"cached"}
+    # The gate decides each time.
+    anew = {stage for stage, state in stage_lines(output).items() if state != "cached"}
+    assert anew == {"ApprovalGate", "Pusher"}
     assert len(list((root / "models" / "ships").iterdir())) == 1
     listed = call(["runs", "--root", root])
     rows = [line for line in listed.splitlines() if " done " in line]
@@ -143,6 +145,18 @@ def test_what_a_server_of_its_own_cannot_hold_is_not_pushed(first_run, data, tmp
     told = call(run_arguments(data, root, **{"infra_validation.max_memory_mb": 50}))
     assert {"InfraValidator", "Pusher"} <= _done(told)
     assert re.search(r"Not pushed, although it may be .* memory \d+ MiB, allowed 50", " ".join(told.split()))
+    assert not store.exists()
+
+    # The gate has said "push" by now, and what it said is not kept for what was changed since.
+    verdicts = {
+        path: path.read_bytes() for path in root.glob("artifacts/ShipEvaluator/evaluation/*/verdict.json")
+    }
+    for path, content in verdicts.items():
+        path.write_bytes(content + b"\n")
+    told = call(run_arguments(data, root))
+    for path, content in verdicts.items():
+        path.write_bytes(content)
+    assert "Not pushed: the files of the evaluation are not those" in " ".join(told.split())
     assert not store.exists()
     aside.rename(store)
 
