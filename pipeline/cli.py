@@ -418,15 +418,16 @@ def runs_command(root: RootOption) -> None:
     from pipeline.runs import list_runs  # noqa: PLC0415
     from pipeline.tables import runs_table  # noqa: PLC0415
 
+    console = Console()
     runs = list_runs(Root(root))
     if not runs:
         raise InputError(f"--root {root}: there is no run; `ships run --root {root} ...` makes one")
     try:
         records = read_approvals(Root(root).approvals)
     except InputError as error:
-        Console().print(runs_table(runs, None))
+        console.print(runs_table(runs, None, console.width))
         raise error from None
-    Console().print(runs_table(runs, records))
+    console.print(runs_table(runs, records, console.width))
 
 
 RunArgument = Annotated[

@@ -31,6 +31,10 @@ from pipeline.runs import Run
 
 # An interval this much off the middle is told as one that is not.
 _SYMMETRIC = 0.005
+# Columns of a terminal in which the list of runs has room between its columns.
+_WIDE = 100
+# Characters of "18/18" or "0.812".
+_FIGURE = 5
 
 
 def dice_table(evaluation: Evaluation) -> Table:
@@ -106,18 +110,21 @@ def verdict_table(verdict: Verdict) -> Table:
     return table
 
 
-def runs_table(runs: Iterable[Run], records: Sequence[Record] | None) -> Table:
+def runs_table(runs: Iterable[Run], records: Sequence[Record] | None, width: int) -> Table:
     """Runs with state, headline dice, the rules' verdict, the present word of people, and pushed version.
 
     Args:
         runs: as listed.
         records: the table of approvals; None if it cannot be trusted.
+        width: of the terminal, in characters.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    padding = (0, 1) if width >= _WIDE else (0, 0)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=padding)
     for column in ("run", "state"):
         table.add_column(column, no_wrap=True)
     for column in ("cached", "dice ships", "dice", "AUC"):
-        table.add_column(column, justify="right")
+        # Headings may take two lines, figures not.
+        table.add_column(column, justify="right", min_width=_FIGURE)
     for column in ("verdict", "approval", "pushed"):
         table.add_column(column, no_wrap=True)
     for run in runs:
