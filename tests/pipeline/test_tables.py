@@ -2,6 +2,8 @@
 
 from io import StringIO
 
+import pytest
+from ml_metadata.proto import metadata_store_pb2
 from rich.console import Console
 from rich.table import Table
 
@@ -11,6 +13,9 @@ from components.evaluation.names import (
     DICE,
     F2,
     FOUND_OF,
+    HEADLINE_AUC,
+    HEADLINE_DICE,
+    HEADLINE_DICE_SHIPS,
     IMAGES,
     PIXEL_DICE,
     RECALL_OF,
@@ -18,9 +23,11 @@ from components.evaluation.names import (
     SHIP_DICE_OF,
     SHIP_RECALL,
     SHIPS_OF,
+    VERDICT,
 )
 from components.evaluation.slices import Evaluation, Figure, Slice
-from pipeline.tables import dice_table, ships_table
+from pipeline.runs import Run, StageRun
+from pipeline.tables import dice_table, runs_table, ships_table
 
 FIGURES = {
     (CASCADE, DICE): Figure(0.8123, 0.7623, 0.8623),
@@ -39,8 +46,8 @@ FIGURES = {
 LONGEST = {"Source": "sen2ships", "has_ship": "0"}
 
 
-def shown(table: Table) -> list[str]:
-    console = Console(file=StringIO(), width=100)
+def shown(table: Table, width: int = 100) -> list[str]:
+    console = Console(file=StringIO(), width=width)
     console.print(table)
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined, no-any-return]
 
@@ -76,3 +83,26 @@ def test_a_size_without_ships_has_no_recall() -> None:
 def test_an_evaluation_without_images_is_a_table_without_numbers() -> None:
     assert cells(ships_table(Evaluation([], [])), "0-60") == ["0-60"]
     assert shown(dice_table(Evaluation([], [])))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_list_of_runs_keeps_its_figures_in_a_narrow_terminal(width: int) -> None:
+    evaluated, blessed, pushed = (metadata_store_pb2.Artifact(uri="somewhere") for _ in range(3))
+    for name, value in ((HEADLINE_DICE_SHIPS, 0.561), (HEADLINE_DICE, 0.668), (HEADLINE_AUC, 0.981)):
+        evaluated.custom_properties[name].double_value = value
+    evaluated.custom_properties[VERDICT].string_value = "undecided"
+    blessed.custom_properties["outcome"].string_value = "push"
+    pushed.custom_properties["pushed_version"].string_value = "1795703884"
+    stages = {
+        "ShipEvaluator": StageRun("done", {"evaluation": [evaluated]}),
+        "ApprovalGate": StageRun("done", {"blessing": [blessed]}),
+        "Pusher": StageRun("done", {"pushed_model": [pushed]}),
+    }
+    (row,) = (
+        line
+        for line in shown(runs_table([Run("20261126-141004", stages)], (), width), width)
+        if line.startswith("20261126-141004")
+    )
+    assert row.split()[1:] == [
+        "done", "0/3", "0.561", "0.668", "0.981", "undecided", "automatic", "1795703884",
+    ]  # fmt: skip
