@@ -180,7 +180,7 @@ class Judge:
         one clear reason is worth more than six that follow from it.
         """
         found: list[list[Finding]] = [[] for _ in range(table.num_rows)]
-        broken = _holds(table.column(DECODE_OK), lambda value: value == 0)
+        broken = _holds(table.column(DECODE_OK), lambda values: values == 0)
         self._judge(table, np.flatnonzero(~broken), list(self._features), found)
         self._judge(table, np.flatnonzero(broken), list(ESSENTIAL), found)
         return found
