@@ -53,8 +53,8 @@ def rooted_pipeline(
         settings,
         root=str(root.artifacts),
         model_store=str(root.no_models if until == "evaluation" else root.model_store),
-        schema_file=str(by_content(root.path / "schemas", SHIP_IMAGES.name, schema.encode())),
-        decisions_file=str(by_content(root.path / "decisions", "decisions.csv", decisions))
+        schema_file=str(_by_content(root.path / "schemas", SHIP_IMAGES.name, schema.encode())),
+        decisions_file=str(_by_content(root.path / "decisions", "decisions.csv", decisions))
         if decisions
         else "",
         approvals_file=str(root.approvals),
@@ -66,7 +66,7 @@ def rooted_pipeline(
     )
 
 
-def by_content(folder: Path, name: str, content: bytes) -> Path:
+def _by_content(folder: Path, name: str, content: bytes) -> Path:
     """The content in a file whose path says what it is, since caches know a file by its path alone."""
     file = folder / hashlib.sha256(content).hexdigest()[:16] / name
     if not file.exists():
