@@ -10,8 +10,8 @@ from components.errors import InputError
 from components.masks.ships_graph import ships
 from components.ship_detector.settings import DetectorSettings
 from components.ship_detector.thresholds import Thresholds
-from components.ship_detector.tiling import highest_logit, ship_probabilities
-from components.training.settings import ENCODER_STRIDE_PX
+from components.ship_detector.tiling import ship_probabilities
+from components.training.settings import CELL_PX, ENCODER_STRIDE_PX
 from components.transform.contrast import apply_contrast
 from components.transform.decoding import decode_rgb
 from components.transform.settings import ContrastSettings
@@ -32,6 +32,21 @@ class Detection(NamedTuple):
     mask: tf.Tensor
 
 
+class Look(NamedTuple):
+    """What the networks say of an image, before any threshold.
+
+    Attributes:
+        ship_probability: float32 scalar, see Detection.
+        cells: float32 [ceil(H / 16), ceil(W / 16)], the classifier's probability of a piece of a ship in each
+            cell of 16 px, 0-1; without a classifier, all 1.
+        pixels: float32 [H, W], the segmenter's probability of ship, 0-1.
+    """
+
+    ship_probability: tf.Tensor
+    cells: tf.Tensor
+    pixels: tf.Tensor
+
+
 class ShipDetector(tf.Module):
     """Classifier, segmenter, contrast and thresholds, joined.
 
@@ -40,7 +55,7 @@ class ShipDetector(tf.Module):
     that a SavedModel of the detector needs no Keras to be loaded.
 
     Attributes:
-        cascade: whether the classifier silences images.
+        cascade: whether the classifier drops what the segmenter alone takes for ships.
         mask_threshold, ship_threshold, min_ship_pixels, classifier_threshold: variables of the SavedModel,
             see Thresholds.
     """
@@ -55,8 +70,8 @@ class ShipDetector(tf.Module):
         """Join two trained networks; thresholds start as the settings state them.
 
         Args:
-            classifier: logits [N, h, w, 1], one for each cell of float32 [N, H, W, 3] RGB in 0-255, H and W
-                any multiples of 32; None only if the settings ask for no cascade.
+            classifier: a logit for each cell, [N, H / 16, W / 16, 1], of float32 [N, H, W, 3] RGB in 0-255, H
+                and W any multiples of 32; None only if the settings ask for no cascade.
             segmenter: logits [N, H, W, 1] of float32 [N, H, W, 3] RGB in 0-255, H and W any multiples of 32,
                 or of another stride (see segmenter_stride_px).
             contrast: the adjustment that both were trained with.
@@ -81,21 +96,10 @@ class ShipDetector(tf.Module):
         self.min_ship_pixels = tf.Variable(settings.min_ship_pixels, False, dtype=tf.int32)
         self.classifier_threshold = tf.Variable(settings.classifier_threshold, False, dtype=tf.float32)
 
-        # A function of its own, so that the three signatures share one copy of the network's graph.
-        @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)], autograph=False)
-        def segment(image: tf.Tensor) -> tf.Tensor:
-            return ship_probabilities(
-                lambda batch: segmenter(batch, training=False),
-                image,
-                tile_px=settings.tile_px,
-                overlap_px=settings.overlap_px,
-                view_count=settings.test_time_augmentation,
-                stride_px=stride_px,
-            )
-
-        # Functions rather than networks, which as attributes would be saved as Keras objects.
-        self._segment = segment
-        self._classify: Any = None if classifier is None else _classify_with(classifier, settings)
+        self._segment = _tiled(segmenter, settings, stride_px, settings.test_time_augmentation)
+        self._classify: Any = None
+        if classifier is not None:
+            self._classify = _tiled(classifier, settings, ENCODER_STRIDE_PX, cell_px=CELL_PX)
 
     @property
     def thresholds(self) -> Thresholds:
@@ -121,33 +125,33 @@ class ShipDetector(tf.Module):
         """
         return apply_contrast(decode_rgb(image_bytes), self._contrast)
 
-    def look(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """What both networks say of an image from `read`, before any threshold.
-
-        Returns:
-            Probability that the image has ships, float32 scalar, 0-1 (see Detection), and the segmenter's
-            probability of ship for each pixel, float32 [H, W], 0-1.
-        """
-        probabilities = self._segment(image)
+    def look(self, image: tf.Tensor) -> Look:
+        """What the networks say of an image from `read`, before any threshold."""
+        pixels = self._segment(image)
         if self._classify is None:
-            return tf.reduce_max(probabilities), probabilities
-        return self._classify(image), probabilities
+            cells = tf.ones((tf.shape(pixels) + CELL_PX - 1) // CELL_PX)
+            return Look(tf.reduce_max(pixels), cells, pixels)
+        cells = self._classify(image)
+        return Look(tf.reduce_max(cells), cells, pixels)
 
-    def hard_mask(self, probabilities: tf.Tensor) -> tf.Tensor:
-        """Mask (uint8 [H, W], 0 or 1) of pixel probabilities by the thresholds, see Thresholds."""
-        found = ships(probabilities >= self.mask_threshold)
-        of_pixels = tf.gather_nd(probabilities, found.pixels)
+    def hard_mask(self, pixels: tf.Tensor, cells: tf.Tensor | None = None) -> tf.Tensor:
+        """Mask (uint8 [H, W], 0 or 1) of probabilities by the thresholds, see Thresholds.
+
+        Args:
+            pixels: the segmenter's, see Look.
+            cells: the classifier's, that it may drop ships; None to judge by the segmenter alone.
+        """
+        found = ships(pixels >= self.mask_threshold)
+        of_pixels = tf.gather_nd(pixels, found.pixels)
         certainty = tf.math.unsorted_segment_mean(of_pixels, found.ship, found.count)
         area_px = tf.math.unsorted_segment_sum(tf.ones_like(found.ship), found.ship, found.count)
         kept = (certainty >= self.ship_threshold) & (area_px >= self.min_ship_pixels)
-        pixels = tf.cast(tf.gather(kept, found.ship), tf.uint8)
-        return tf.scatter_nd(found.pixels, pixels, tf.shape(probabilities, tf.int64))
-
-    def lets_through(self, ship_probability: tf.Tensor) -> tf.Tensor:
-        """Whether an image of this ship probability may have a mask (bool scalar)."""
-        if not self.cascade:
-            return tf.constant(True)
-        return ship_probability >= self.classifier_threshold
+        if cells is not None and self.cascade:
+            of_cells = tf.gather_nd(cells, found.pixels // CELL_PX)
+            highest = tf.math.unsorted_segment_max(of_cells, found.ship, found.count)
+            kept &= highest >= self.classifier_threshold
+        of_ships = tf.cast(tf.gather(kept, found.ship), tf.uint8)
+        return tf.scatter_nd(found.pixels, of_ships, tf.shape(pixels, tf.int64))
 
     def detect(self, image_bytes: tf.Tensor) -> Detection:
         """Find ships on one image; the segmenter is skipped where the classifier silences it.
@@ -157,32 +161,40 @@ class ShipDetector(tf.Module):
         """
         image = self.read(image_bytes)
         if not self.cascade:
-            probability, probabilities = self.look(image)
-            return Detection(probability, self.hard_mask(probabilities))
-        probability = self._classify(image)
+            look = self.look(image)
+            return Detection(look.ship_probability, self.hard_mask(look.pixels))
+        cells = self._classify(image)
+        probability = tf.reduce_max(cells)
         mask = tf.cond(
-            self.lets_through(probability),
-            lambda: self.hard_mask(self._segment(image)),
+            probability >= self.classifier_threshold,
+            lambda: self.hard_mask(self._segment(image), cells),
             lambda: tf.zeros(tf.shape(image)[:2], tf.uint8),
         )
         return Detection(probability, mask)
 
 
-def _classify_with(classifier: keras.Model, settings: DetectorSettings) -> Any:
-    """Graph function from uint8 [H, W, 3] to the probability of its likeliest cell, float32 scalar."""
+def _tiled(
+    network: keras.Model, settings: DetectorSettings, stride_px: int, view_count: int = 1, cell_px: int = 1
+) -> Any:
+    """Graph function from uint8 [H, W, 3] RGB to what `ship_probabilities` makes of it.
+
+    A function, so that the three signatures share one copy of the network's graph, and not the network, which
+    as an attribute would be saved as a Keras object.
+    """
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)], autograph=False)
-    def classify(image: tf.Tensor) -> tf.Tensor:
-        highest = highest_logit(
-            lambda batch: classifier(batch, training=False),
+    def see(image: tf.Tensor) -> tf.Tensor:
+        return ship_probabilities(
+            lambda batch: network(batch, training=False),
             image,
             tile_px=settings.tile_px,
             overlap_px=settings.overlap_px,
-            stride_px=ENCODER_STRIDE_PX,
+            view_count=view_count,
+            stride_px=stride_px,
+            cell_px=cell_px,
         )
-        return tf.sigmoid(highest)
 
-    return classify
+    return see
 
 
 def segmenter_stride_px(segmenter: keras.Model) -> int:
@@ -213,5 +225,9 @@ def _check_classifier(classifier: keras.Model) -> None:
         raise InputError(
             f"expected a classifier of input (None, None, None, 3), got {classifier.input_shape}"
         )
-    if len(classifier.output_shape) != 4 or classifier.output_shape[-1] != 1:
-        raise InputError(f"expected a classifier with a logit for each cell, got {classifier.output_shape}")
+    edge_px, cells = ENCODER_STRIDE_PX, ENCODER_STRIDE_PX // CELL_PX
+    shape = tuple(classifier(tf.zeros([1, edge_px, edge_px, 3]), training=False).shape)
+    if shape != (1, cells, cells, 1):
+        raise InputError(
+            f"expected a classifier with a logit for each cell of {CELL_PX} px, got {shape} for {edge_px} px"
+        )

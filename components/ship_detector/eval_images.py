@@ -23,8 +23,8 @@ def count_images(detector: ShipDetector, examples: Iterable[bytes]) -> Iterator[
     @tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
     def look(example: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         image, truth = labelled_image(detector, example)
-        return *detector.look(image), truth
+        seen = detector.look(image)
+        return seen.cells, seen.pixels, truth
 
     for example in examples:
-        ship_probability, probabilities, truth = look(tf.constant(example))
-        yield count_pixels(float(ship_probability), probabilities.numpy(), truth.numpy())
+        yield count_pixels(*(layer.numpy() for layer in look(tf.constant(example))))

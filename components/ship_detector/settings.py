@@ -8,7 +8,10 @@ class DetectorSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    cascade: bool = Field(True, description="The classifier silences images in which it sees no ship.")
+    cascade: bool = Field(
+        True,
+        description="The classifier drops what it sees no ship in: whole images, and on others single ships.",
+    )
     tile_px: int = Field(
         768, ge=256, multiple_of=32, description="Edge of the tiles that the segmenter sees."
     )

@@ -62,22 +62,18 @@ def signatures(detector: ShipDetector) -> dict[str, Callable[..., dict[str, tf.T
 
     def evaluate_one(example: tf.Tensor) -> dict[str, tf.Tensor]:
         image, truth = labelled_image(detector, example)
-        probability, probabilities = detector.look(image)
-        mask = detector.hard_mask(probabilities)
-        counts = _confusion(mask, truth)
-        silenced = _confusion(tf.zeros_like(truth), truth)
-        runs = rle_graph.encode(mask)
-        passes = detector.lets_through(probability)
-        judged = tf.cast(probability >= detector.classifier_threshold, tf.float32)
+        look = detector.look(image)
+        alone, confirmed = detector.hard_mask(look.pixels), detector.hard_mask(look.pixels, look.cells)
+        judged = tf.cast(look.ship_probability >= detector.classifier_threshold, tf.float32)
         return {
-            "classifier": tf.stack([probability, judged]),
-            "segmenter": counts,
-            "cascade": tf.where(passes, counts, silenced),
-            "segmenter_mask": runs,
-            "cascade_mask": tf.where(passes, runs, ""),
-            "image_size": tf.shape(mask),
-            "predicted_px": _counts_from(probabilities),
-            "hit_px": _counts_from(tf.boolean_mask(probabilities, truth > 0)),
+            "classifier": tf.stack([look.ship_probability, judged]),
+            "segmenter": _confusion(alone, truth),
+            "cascade": _confusion(confirmed, truth),
+            "segmenter_mask": rle_graph.encode(alone),
+            "cascade_mask": rle_graph.encode(confirmed),
+            "image_size": tf.shape(alone),
+            "predicted_px": _counts_from(look.pixels),
+            "hit_px": _counts_from(tf.boolean_mask(look.pixels, truth > 0)),
         }
 
     answer = {

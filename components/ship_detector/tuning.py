@@ -40,12 +40,11 @@ def tune(images: Sequence[ImageCounts], untuned: Thresholds, cascade: bool) -> T
         cascade: whether the classifier silences images.
     """
     table = EvalTable.of(images)
-    everywhere = np.ones(len(images), np.bool_)
     if not table.has_ships.any():
         LOGGER.warning("no eval image with ships: thresholds stay untuned (%s)", untuned)
         return untuned
     if table.has_ships.all():
-        mask_threshold = choose_mask_threshold(table, everywhere)
+        mask_threshold = choose_mask_threshold(table)
         LOGGER.warning(
             "no eval image without ships: classifier_threshold %g, ship_threshold %g and min_ship_pixels %d "
             "stay untuned",
@@ -55,9 +54,9 @@ def tune(images: Sequence[ImageCounts], untuned: Thresholds, cascade: bool) -> T
         )
         return replace(untuned, mask_threshold=mask_threshold)
     classifier_threshold = choose_classifier_threshold(table) if cascade else untuned.classifier_threshold
-    passes = table.passes(classifier_threshold) if cascade else everywhere
-    mask_threshold, ship_threshold = choose_mask_and_ship_threshold(table, passes)
-    min_ship_pixels = choose_min_ship_pixels(table, passes, mask_threshold, ship_threshold)
+    confirmed = classifier_threshold if cascade else 0.0
+    mask_threshold, ship_threshold = choose_mask_and_ship_threshold(table, confirmed)
+    min_ship_pixels = choose_min_ship_pixels(table, confirmed, mask_threshold, ship_threshold)
     if cascade:
         classifier_threshold = choose_classifier_threshold(table, ship_threshold, min_ship_pixels)
     return Thresholds(mask_threshold, ship_threshold, min_ship_pixels, classifier_threshold)
@@ -79,10 +78,10 @@ def report(
     """
     table = EvalTable.of(images)
     ships = table.has_ships
-    passes = table.passes(chosen.classifier_threshold) if cascade else np.ones(len(images), np.bool_)
+    confirmed = chosen.classifier_threshold if cascade else 0.0
     column = int(np.abs(MASK_THRESHOLDS - np.float32(chosen.mask_threshold)).argmin())
     kept = chosen.ship_threshold, chosen.min_ship_pixels
-    dice = table.dice(passes, *kept)[:, column]
+    dice = table.dice(confirmed, *kept)[:, column]
     summary: dict[str, Any] = {
         "thresholds": vars(chosen),
         "untuned": vars(untuned),
@@ -99,19 +98,18 @@ def report(
         "mask_thresholds": _figures(MASK_THRESHOLDS),
         "ship_thresholds": _figures(SHIP_THRESHOLDS),
         "dice_by_ship_threshold": [
-            _figures(table.dice(passes, float(ship)).mean(0)) for ship in SHIP_THRESHOLDS
+            _figures(table.dice(confirmed, float(ship)).mean(0)) for ship in SHIP_THRESHOLDS
         ],
         "min_ship_pixels": list(MIN_SHIP_PIXELS),
         "dice_by_area": [
-            _figures(table.dice(passes, chosen.ship_threshold, area).mean(0)) for area in MIN_SHIP_PIXELS
+            _figures(table.dice(confirmed, chosen.ship_threshold, area).mean(0)) for area in MIN_SHIP_PIXELS
         ],
         "classifier_thresholds": _figures(CLASSIFIER_THRESHOLDS),
         "dice_by_classifier": _figures(
-            table.dice(table.passes(threshold), *kept)[:, column].mean()
-            for threshold in CLASSIFIER_THRESHOLDS
+            table.dice(float(threshold), *kept)[:, column].mean() for threshold in CLASSIFIER_THRESHOLDS
         ),
         "silenced_ships": [
-            int((ships & ~table.passes(threshold)).sum()) for threshold in CLASSIFIER_THRESHOLDS
+            int((table.ship_probability[ships] < threshold).sum()) for threshold in CLASSIFIER_THRESHOLDS
         ],
     }
 

@@ -133,6 +133,18 @@ def test_the_classifier_silences_images_and_the_threshold_decides() -> None:
     assert found.ship_probability > 0.9
 
 
+def test_the_classifier_drops_ships_that_no_cell_confirms_and_keeps_the_others() -> None:
+    picture = scene(96, 160, (8, 8, 20, 25), (70, 120, 10, 10))
+    # Logits (level - 130) / 10: sure enough for the segmenter, at 0.82, and too little for the classifier.
+    picture[70:80, 120:130] = 145
+    found = detector(classifier_threshold=0.9).detect(tf.constant(encoded(picture)))
+    np.testing.assert_array_equal(found.mask.numpy(), picture.mean(-1) > 200)
+    # A pixel that is no part of it, yet in one of its cells, confirms it.
+    picture[77, 116] = SHIP
+    found = detector(classifier_threshold=0.9, min_ship_pixels=2).detect(tf.constant(encoded(picture)))
+    assert found.mask.numpy()[70:80, 120:130].all()
+
+
 def test_without_the_cascade_the_classifier_silences_nothing() -> None:
     free = detector(cascade=False, classifier_threshold=1.0)
     assert free.detect(tf.constant(encoded(scene(64, 64, BOX)))).mask.numpy().any()
@@ -260,6 +272,8 @@ def test_networks_of_another_shape_are_refused() -> None:
     whole = keras.Sequential([keras.Input((None, None, 3)), keras.layers.GlobalMaxPooling2D()])
     with pytest.raises(InputError, match="a logit for each cell"):
         ShipDetector(whole, segmenter(), ContrastSettings(), DetectorSettings())
+    with pytest.raises(InputError, match="cell of 16 px"):
+        ShipDetector(segmenter(), segmenter(), ContrastSettings(), DetectorSettings())
 
 
 @pytest.mark.parametrize(("pooling", "stride_px"), [(1, 32), (3, 48), (5, 80)])

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tensorflow as tf
-from brightness_networks import segmenter
+from brightness_networks import classifier, segmenter
 
-from components.ship_detector.tiling import highest_logit, ship_probabilities
+from components.ship_detector.tiling import ship_probabilities
 from components.ship_detector.views import from_view, to_view
 
 
@@ -150,13 +150,19 @@ def test_views_are_averaged() -> None:
     np.testing.assert_allclose(mean[8:-8, 8:-8], 0.0, atol=1e-4)
 
 
-def test_the_highest_logit_is_that_of_all_tiles() -> None:
-    image = np.full((200, 330, 3), 40, np.uint8)
-    brightest = segmenter()
-    for row, column in [(0, 0), (199, 329), (100, 170), (64, 5)]:
-        image[row, column] = 220
-        found = highest_logit(brightest, tf.constant(image), tile_px=96, overlap_px=32, stride_px=32)
-        assert float(found) == pytest.approx(9.0, abs=1e-4)
-        image[row, column] = 40
-    found = highest_logit(brightest, tf.constant(image), tile_px=96, overlap_px=32, stride_px=32)
-    assert float(found) == pytest.approx(-9.0, abs=1e-4)
+@pytest.mark.parametrize("size", SIZES)
+def test_cells_are_seen_the_same_tiled_as_whole(size: tuple[int, int]) -> None:
+    image, network = photograph(*size), classifier()
+    padded = np.pad(image, [(0, -size[0] % 32), (0, -size[1] % 32), (0, 0)], "reflect")
+    cells = ship_probabilities(
+        lambda batch: network(batch, training=False),
+        tf.constant(image),
+        tile_px=64,
+        overlap_px=32,
+        view_count=1,
+        stride_px=32,
+        cell_px=16,
+    ).numpy()
+    rows, columns = -(-size[0] // 16), -(-size[1] // 16)
+    assert cells.shape == (rows, columns)
+    np.testing.assert_allclose(cells, whole(network, padded)[:rows, :columns], atol=1e-5)
