@@ -65,7 +65,7 @@ def tune_on(detector: ShipDetector, examples: tfx.dsl.Artifact, settings: Detect
         for image in count_images(detector, _eval_records(examples)):
             counts.append(image)
             meter.advance()
-    chosen = tune(counts, untuned, settings.cascade)
+    chosen = tune(counts, untuned, settings.cascade, settings.max_silenced_ships)
     detector.set_thresholds(chosen)
     tuning = report(counts, chosen, untuned, settings.cascade)
     logging.info("%s: %s, eval dice %s of %d images", STAGE, chosen, tuning["dice"], len(counts))

@@ -20,6 +20,13 @@ class DetectorSettings(BaseModel):
         1, description="Views averaged per tile: 1 (none), 4 (quarter turns) or 8 (turns and flips)."
     )
     tune: bool = Field(True, description="Choose thresholds and the minimal ship area on the eval split.")
+    max_silenced_ships: float = Field(
+        0.02,
+        ge=0,
+        lt=1,
+        description="Share of the images with ships that the tuned classifier may silence: more of it finds "
+        "fewer ships, and fewer that are none.",
+    )
     mask_threshold: float = Field(
         0.5, gt=0, lt=1, description="Ship pixel from this probability on (untuned)."
     )

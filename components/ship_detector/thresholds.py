@@ -28,11 +28,10 @@ CLASSIFIER_THRESHOLDS: NDArray[np.float32] = np.round(np.arange(100) / 100, 2).a
 
 # Mean dice that differs less counts as equal: half a point, below the standard error of a few hundred images.
 PLATEAU = 0.005
-# At most this share of the eval images with ships may be silenced by the classifier.
-SILENCED_SHIPS = 0.02
-# Of fewer images than this their share is estimated, see `silenced_shares`.
-_COUNTABLE = 5
-# At most this share of them may lose all predictions that hit a ship to the ship threshold or minimal area.
+# Of fewer images the share that is silenced is estimated, see `silenced_shares`.
+_MANY_IMAGES = 250
+# At most this share of the images with ships may lose all predictions that hit one to the ship threshold or
+# the minimal area.
 BLANKED_SHIPS = 0.005
 # The minimal area stays under all but this share of the labelled ship areas.
 SMALLER_SHIPS = 0.01
@@ -216,17 +215,18 @@ class EvalTable:
 
 
 def choose_classifier_threshold(
-    table: EvalTable, ship_threshold: float = 0.0, min_ship_pixels: int = 0
+    table: EvalTable, max_silenced_ships: float, ship_threshold: float = 0.0, min_ship_pixels: int = 0
 ) -> float:
-    """Best cascade dice (at its best mask threshold) while at most 2 % of ship images are silenced.
+    """Best cascade dice (at its best mask threshold) while few ship images are silenced.
 
     Args:
         table: counts of the eval images.
+        max_silenced_ships: share of the images with ships that may be, 0-1.
         ship_threshold, min_ship_pixels: predicted ships below either are dropped.
     """
     silenced = silenced_shares(table.ship_probability[table.has_ships])
     # Ascending thresholds silence ever more, so that the feasible ones come first; 0 silences none.
-    feasible = CLASSIFIER_THRESHOLDS[silenced <= SILENCED_SHIPS]
+    feasible = CLASSIFIER_THRESHOLDS[silenced <= max_silenced_ships]
     kept = ship_threshold, min_ship_pixels
     scores = np.array([_smooth(table.dice(float(t), *kept).mean(0)).max() for t in feasible])
     return _rounded(feasible[middle_of_plateau(scores)])
@@ -235,10 +235,10 @@ def choose_classifier_threshold(
 def silenced_shares(ship_probability: NDArray[np.float32]) -> NDArray[np.float64]:
     """Which share of images like these each of CLASSIFIER_THRESHOLDS would silence.
 
-    The least of some dozen probabilities is chance, and tells little of what 2 % of all such images stay
-    below. So of few images it is the share of a normal distribution fitted to the lower half of their logits
-    (how sure the classifier is of plain ships says nothing of the doubtful ones); of many, that of the images
-    themselves.
+    The least of some dozen probabilities is chance, and tells little of what a few percent of all such images
+    stay below. So of few images it is the share of a normal distribution fitted to the lower half of their
+    logits (how sure the classifier is of plain ships says nothing of the doubtful ones); of many, that of the
+    images themselves.
 
     Args:
         ship_probability: float32 [images], the classifier's of images with ships, 0-1.
@@ -247,7 +247,7 @@ def silenced_shares(ship_probability: NDArray[np.float32]) -> NDArray[np.float64
         float64 [thresholds], 0-1, ascending.
     """
     count = len(ship_probability)
-    if count * SILENCED_SHIPS < _COUNTABLE:
+    if count < _MANY_IMAGES:
         logits, edges = _logits(ship_probability), _logits(CLASSIFIER_THRESHOLDS)
         middle = np.median(logits)
         spread = np.sqrt(np.mean((logits[logits <= middle] - middle) ** 2))

@@ -25,7 +25,9 @@ from components.ship_detector.thresholds import (
 LOGGER = logging.getLogger(__name__)
 
 
-def tune(images: Sequence[ImageCounts], untuned: Thresholds, cascade: bool) -> Thresholds:
+def tune(
+    images: Sequence[ImageCounts], untuned: Thresholds, cascade: bool, max_silenced_ships: float
+) -> Thresholds:
     """Choose the thresholds on eval images.
 
     With ships and empty images: first the classifier threshold (with the cascade only), then the thresholds
@@ -37,7 +39,8 @@ def tune(images: Sequence[ImageCounts], untuned: Thresholds, cascade: bool) -> T
     Args:
         images: counts of the eval images.
         untuned: what stays wherever the images cannot tell; logged as a warning.
-        cascade: whether the classifier silences images.
+        cascade: whether the classifier drops what the segmenter alone takes for ships.
+        max_silenced_ships: share of the images with ships that it may silence, 0-1.
     """
     table = EvalTable.of(images)
     if not table.has_ships.any():
@@ -53,12 +56,13 @@ def tune(images: Sequence[ImageCounts], untuned: Thresholds, cascade: bool) -> T
             untuned.min_ship_pixels,
         )
         return replace(untuned, mask_threshold=mask_threshold)
-    classifier_threshold = choose_classifier_threshold(table) if cascade else untuned.classifier_threshold
-    confirmed = classifier_threshold if cascade else 0.0
+    confirmed = choose_classifier_threshold(table, max_silenced_ships) if cascade else 0.0
     mask_threshold, ship_threshold = choose_mask_and_ship_threshold(table, confirmed)
     min_ship_pixels = choose_min_ship_pixels(table, confirmed, mask_threshold, ship_threshold)
+    classifier_threshold = untuned.classifier_threshold
     if cascade:
-        classifier_threshold = choose_classifier_threshold(table, ship_threshold, min_ship_pixels)
+        kept = ship_threshold, min_ship_pixels
+        classifier_threshold = choose_classifier_threshold(table, max_silenced_ships, *kept)
     return Thresholds(mask_threshold, ship_threshold, min_ship_pixels, classifier_threshold)
 
 

@@ -1,5 +1,6 @@
 import logging
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,11 @@ from components.ship_detector.thresholds import (
     middle_of_plateau,
     silenced_shares,
 )
-from components.ship_detector.tuning import report, tune
+from components.ship_detector.tuning import report
+from components.ship_detector.tuning import tune as tune_within
 
 UNTUNED = Thresholds(0.5, 0.25, 7, 0.4)
+tune = partial(tune_within, max_silenced_ships=0.02)
 
 
 def ships(*areas: int, hit: int = 0, certainty: float = 0.9, confirmation: float = 0.9) -> PredictedShips:
@@ -158,6 +161,15 @@ def test_at_most_two_percent_of_the_ships_are_silenced_however_much_it_would_gai
     threshold = tune(ships + empties, UNTUNED, cascade=True).classifier_threshold
     # Of all such images 2 % are below 0.216; how far their logits reach below the median tells less.
     assert 0.05 < threshold < 0.216
+
+
+def test_more_ships_are_silenced_where_more_may_be() -> None:
+    ships = [image(1000, 0, ship_probability=p) for p in np.linspace(0.1, 0.99, 1000)]
+    images = ships + [image(0, 500, ship_probability=p) for p in np.linspace(0, 1, 5000)]
+    for share in (0.0, 0.05, 0.3):
+        threshold = tune(images, UNTUNED, cascade=True, max_silenced_ships=share).classifier_threshold
+        silenced = np.mean([one.ship_probability < threshold for one in ships])
+        assert share - 0.02 <= silenced <= share
 
 
 @pytest.mark.parametrize(("count", "tolerance"), [(20, 0.02), (60, 0.01), (2000, 0.005)])
