@@ -134,24 +134,28 @@ class ShipDetector(tf.Module):
         cells = self._classify(image)
         return Look(tf.reduce_max(cells), cells, pixels)
 
-    def hard_mask(self, pixels: tf.Tensor, cells: tf.Tensor | None = None) -> tf.Tensor:
-        """Mask (uint8 [H, W], 0 or 1) of probabilities by the thresholds, see Thresholds.
+    def hard_masks(self, pixels: tf.Tensor, cells: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Masks (uint8 [H, W], 0 or 1) of probabilities by the thresholds, see Look and Thresholds.
 
-        Args:
-            pixels: the segmenter's, see Look.
-            cells: the classifier's, that it may drop ships; None to judge by the segmenter alone.
+        Returns:
+            The segmenter's alone, and what the classifier leaves of it (the same without the cascade).
         """
         found = ships(pixels >= self.mask_threshold)
         of_pixels = tf.gather_nd(pixels, found.pixels)
         certainty = tf.math.unsorted_segment_mean(of_pixels, found.ship, found.count)
         area_px = tf.math.unsorted_segment_sum(tf.ones_like(found.ship), found.ship, found.count)
         kept = (certainty >= self.ship_threshold) & (area_px >= self.min_ship_pixels)
-        if cells is not None and self.cascade:
-            of_cells = tf.gather_nd(cells, found.pixels // CELL_PX)
-            highest = tf.math.unsorted_segment_max(of_cells, found.ship, found.count)
-            kept &= highest >= self.classifier_threshold
-        of_ships = tf.cast(tf.gather(kept, found.ship), tf.uint8)
-        return tf.scatter_nd(found.pixels, of_ships, tf.shape(pixels, tf.int64))
+
+        def drawn(kept: tf.Tensor) -> tf.Tensor:
+            of_ships = tf.cast(tf.gather(kept, found.ship), tf.uint8)
+            return tf.scatter_nd(found.pixels, of_ships, tf.shape(pixels, tf.int64))
+
+        alone = drawn(kept)
+        if not self.cascade:
+            return alone, alone
+        of_cells = tf.gather_nd(cells, found.pixels // CELL_PX)
+        highest = tf.math.unsorted_segment_max(of_cells, found.ship, found.count)
+        return alone, drawn(kept & (highest >= self.classifier_threshold))
 
     def detect(self, image_bytes: tf.Tensor) -> Detection:
         """Find ships on one image; the segmenter is skipped where the classifier silences it.
@@ -162,12 +166,12 @@ class ShipDetector(tf.Module):
         image = self.read(image_bytes)
         if not self.cascade:
             look = self.look(image)
-            return Detection(look.ship_probability, self.hard_mask(look.pixels))
+            return Detection(look.ship_probability, self.hard_masks(look.pixels, look.cells)[1])
         cells = self._classify(image)
         probability = tf.reduce_max(cells)
         mask = tf.cond(
             probability >= self.classifier_threshold,
-            lambda: self.hard_mask(self._segment(image), cells),
+            lambda: self.hard_masks(self._segment(image), cells)[1],
             lambda: tf.zeros(tf.shape(image)[:2], tf.uint8),
         )
         return Detection(probability, mask)

@@ -63,7 +63,7 @@ def signatures(detector: ShipDetector) -> dict[str, Callable[..., dict[str, tf.T
     def evaluate_one(example: tf.Tensor) -> dict[str, tf.Tensor]:
         image, truth = labelled_image(detector, example)
         look = detector.look(image)
-        alone, confirmed = detector.hard_mask(look.pixels), detector.hard_mask(look.pixels, look.cells)
+        alone, confirmed = detector.hard_masks(look.pixels, look.cells)
         judged = tf.cast(look.ship_probability >= detector.classifier_threshold, tf.float32)
         return {
             "classifier": tf.stack([look.ship_probability, judged]),

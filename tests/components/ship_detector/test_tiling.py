@@ -154,15 +154,8 @@ def test_views_are_averaged() -> None:
 def test_cells_are_seen_the_same_tiled_as_whole(size: tuple[int, int]) -> None:
     image, network = photograph(*size), classifier()
     padded = np.pad(image, [(0, -size[0] % 32), (0, -size[1] % 32), (0, 0)], "reflect")
-    cells = ship_probabilities(
-        lambda batch: network(batch, training=False),
-        tf.constant(image),
-        tile_px=64,
-        overlap_px=32,
-        view_count=1,
-        stride_px=32,
-        cell_px=16,
-    ).numpy()
+    graph = tiling(network, tile_px=64, overlap_px=32, view_count=1, stride_px=32, cell_px=16)
+    cells = graph(tf.constant(image)).numpy()
     rows, columns = -(-size[0] // 16), -(-size[1] // 16)
     assert cells.shape == (rows, columns)
     np.testing.assert_allclose(cells, whole(network, padded)[:rows, :columns], atol=1e-5)
