@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from kubeflow.compile import compile_pipeline
-from pipeline.cli import serve_command
+from pipeline.cli.models import serve_command
 from pipeline.names import MODEL_NAME
 from pipeline.root import Root
 from pipeline.settings import load_settings
