@@ -77,7 +77,12 @@ class ScheduleSettings(_Settings):
         description="imagenet; none (random, which asks for frozen_steps 0); or the path of a file: .pth for "
         "the EfficientNet-Lites, Keras' .h5 without top for the others.",
     )
-    seed: int = Field(0, ge=0, description="Seed of weights, crops and order.")
+    seed: int = Field(
+        0,
+        ge=0,
+        description="Seed of weights, crops and order. On one machine's CPU the same one trains the same "
+        "network, unless max_minutes cuts the course short.",
+    )
 
 
 class CropSettings(ScheduleSettings):

@@ -125,6 +125,21 @@ def test_encoder_thaws_after_its_frozen_steps(tmp_path: Path, monkeypatch: pytes
     assert moved < 3e-4
 
 
+def test_one_seed_trains_one_network(tmp_path: Path) -> None:
+    # Large enough for the sums to be split among threads, and with the encoder tuned from the first step:
+    # there trainings parted.
+    settings = {"steps": 2, "frozen_steps": 0, "steps_per_epoch": 2, "eval_images": 1}
+    trained = []
+    for run in ("first", "second", "third"):
+        fn_args = _fn_args(tmp_path / run, settings)
+        segmenter.run_fn(fn_args)
+        trained.append(Path(fn_args.serving_model_dir) / "model.keras")
+    first, *others = (keras.models.load_model(path, compile=False).get_weights() for path in trained)
+    for other in others:
+        for ours, theirs in zip(first, other, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
 def test_training_stops_when_patience_or_time_runs_out(tmp_path: Path, one_convolution: None) -> None:
     # With a rate of almost nothing no epoch is better than the first by more than noise.
     frozen = {**CLASSIFIER, "learning_rate": 1e-12, "patience": 1, "steps_per_epoch": 1}
