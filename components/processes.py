@@ -83,11 +83,11 @@ class Processes(Executor):
 
 
 def _begin(parent: int) -> None:
-    _die_with_parent(parent)
+    die_with_parent(parent)
     keep_freed_memory()
 
 
-def _die_with_parent(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """Has the kernel end this process with its parent, however that ends.
 
     Nobody else would: after SIGKILL no handler runs, and a process that waits for work waits forever.

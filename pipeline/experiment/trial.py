@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,6 +15,7 @@ from components.evaluation import names
 from components.evaluation.names import CASCADE, CLASSIFIER, DICE
 from components.evaluation.slices import Evaluation, Figure
 from components.examples import HAS_SHIP
+from components.processes import die_with_parent
 from pipeline.experiment.outcome import AUC, DICE_ALL, DICE_SHIPS, EXACTLY_EMPTY, Outcome
 from pipeline.root import Root
 from pipeline.run_command import EXIT_INTERRUPTED, Inputs, run_stages
@@ -42,7 +44,8 @@ def run_trial(inputs: Inputs, settings: Settings, root: Root, *, verbose: bool) 
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(sender, inputs, settings, root, verbose))
+    options = {"verbose": verbose, "parent": os.getpid()}
+    process = context.Process(target=_run, args=(sender, inputs, settings, root), kwargs=options)
     process.start()
     sender.close()
     try:
@@ -58,7 +61,12 @@ def run_trial(inputs: Inputs, settings: Settings, root: Root, *, verbose: bool) 
     return Outcome(cause=f"the process of the run ended with code {process.exitcode}{hint}")
 
 
-def _run(sender: Connection, inputs: Inputs, settings: Settings, root: Root, verbose: bool) -> None:
+def _run(
+    sender: Connection, inputs: Inputs, settings: Settings, root: Root, *, verbose: bool, parent: int
+) -> None:
+    # Else it would train on, and keep the root locked, where the experiment was killed.
+    die_with_parent(parent)
+
     def measure(run_id: str, console: Console) -> Outcome:
         return measured(root, run_id)
 

@@ -1,9 +1,12 @@
 """The smoke experiment through the `ships` command."""
 
 import csv
+import subprocess
+import time
 
+import psutil
 import pytest
-from commands import call, stage_lines
+from commands import call, ships, stage_lines
 
 from pipeline.demo.dataset import generate
 
@@ -16,6 +19,7 @@ def test_variants_share_what_they_have_in_common_and_push_nothing(tmp_path):
     tables = ["--labels", data / "labels.csv", "--scenes", data / "scenes.csv"]
     command = ["experiment", "smoke", "--images", data / "images", *tables, "--root", root]
 
+    _killed_in_its_first_trial(command, tmp_path / "log")
     told = call(command)
     assert "2 of 2: segmenter alone (seed 0, split 0), about" in told
     second = stage_lines(told.split("2 of 2: ")[1])
@@ -34,4 +38,20 @@ def test_variants_share_what_they_have_in_common_and_push_nothing(tmp_path):
     assert call(["runs", "--root", root]).count("evaluated only") == 2
 
     assert "2 of them done before" in call(command)
-    assert len(list((root / "runs").iterdir())) == 2
+    assert len(list((root / "runs").iterdir())) == 3  # the killed one, and two
+
+
+def _killed_in_its_first_trial(command, log):
+    """Start the experiment and kill it with SIGKILL; nothing of it may live on, or the root stays in use."""
+    arguments, options = ships(*command)
+    # A file, not a pipe: at its next word into a broken pipe a trial would end by itself.
+    with log.open("w") as told, subprocess.Popen(arguments, **options, stderr=told) as process:
+        deadline = time.monotonic() + 120
+        while "ShipExampleGen" not in log.read_text():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        trials = psutil.Process(process.pid).children(recursive=True)
+        assert trials
+        process.kill()
+    _, alive = psutil.wait_procs(trials, timeout=10)
+    assert not alive
