@@ -34,7 +34,7 @@ def plain_unet(input_pooling: int = 1, gaussian_noise: float = 0.1, batch_norm: 
         x = double_conv(x, filters, batch_norm)
     x = ship_logits(x)
     if input_pooling > 1:
-        x = layers.UpSampling2D(input_pooling, interpolation="bilinear")(x)
+        x = enlarged(x, input_pooling)
     return keras.Model(image, x, name="plain_unet")
 
 
@@ -53,6 +53,16 @@ def plain_encoder(
         skips.append(x)
         x = layers.MaxPooling2D(2)(x)
     return double_conv(x, BOTTOM_FILTERS, batch_norm), skips
+
+
+def enlarged(x: Any, factor: int) -> Any:
+    """Bilinear enlargement of [N, h, w, C] by a whole factor, for images of any size also inside a graph.
+
+    Keras' own (`UpSampling2D`, 3.15) takes the size of the image for a Python number there. The mean over
+    a window as wide as an enlarged pixel changes linearly from the middle of one to that of the next; twice
+    the factor first, so that the windows of an even one lie in the middle, too.
+    """
+    return layers.AveragePooling2D(2 * factor, 2, "same")(layers.UpSampling2D(2 * factor)(x))
 
 
 def double_conv(x: Any, filters: int, batch_norm: bool) -> Any:
