@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+import components.training.networks.unet  # noqa: F401 - registers the layers that saved networks name
 from components.errors import InputError
 from components.training.candidate import MODEL_FILE
 

@@ -15,6 +15,23 @@ BOTTOM_FILTERS = 128
 OUTPUT_BIAS = -3.0
 
 
+@keras.saving.register_keras_serializable("ships")
+class Enlarged(layers.UpSampling2D):
+    """As Keras', for maps [N, h, w, C] of any size also inside a TensorFlow graph.
+
+    Keras' bilinear one (3.15) compares the size with 0 in Python there. A mean over repeated pixels is the
+    same, but took 0.7 s a training step (8 maps of 256 px, factor 3), this 0.04.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Enlarge by the layer's factor."""
+        if keras.backend.backend() != "tensorflow":
+            return super().call(inputs)
+        import tensorflow as tf  # noqa: PLC0415 - other backends do without
+
+        return tf.image.resize(inputs, tf.shape(inputs)[1:3] * self.size, self.interpolation)
+
+
 def plain_unet(input_pooling: int = 1, gaussian_noise: float = 0.1, batch_norm: bool = False) -> keras.Model:
     """U-Net of 4 blocks x 2 convolutions, 8-64 filters and 128 at the bottom.
 
@@ -34,7 +51,7 @@ def plain_unet(input_pooling: int = 1, gaussian_noise: float = 0.1, batch_norm: 
         x = double_conv(x, filters, batch_norm)
     x = ship_logits(x)
     if input_pooling > 1:
-        x = enlarged(x, input_pooling)
+        x = Enlarged(input_pooling, interpolation="bilinear")(x)
     return keras.Model(image, x, name="plain_unet")
 
 
@@ -53,16 +70,6 @@ def plain_encoder(
         skips.append(x)
         x = layers.MaxPooling2D(2)(x)
     return double_conv(x, BOTTOM_FILTERS, batch_norm), skips
-
-
-def enlarged(x: Any, factor: int) -> Any:
-    """Bilinear enlargement of [N, h, w, C] by a whole factor, for images of any size also inside a graph.
-
-    Keras' own (`UpSampling2D`, 3.15) takes the size of the image for a Python number there. The mean over
-    a window as wide as an enlarged pixel changes linearly from the middle of one to that of the next; twice
-    the factor first, so that the windows of an even one lie in the middle, too.
-    """
-    return layers.AveragePooling2D(2 * factor, 2, "same")(layers.UpSampling2D(2 * factor)(x))
 
 
 def double_conv(x: Any, filters: int, batch_norm: bool) -> Any:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.training.networks.unet import enlarged, plain_unet, ship_logits
+from components.training.networks.unet import Enlarged, plain_unet, ship_logits
 
 
 @pytest.mark.parametrize("channels", [8, 64])
@@ -21,7 +21,7 @@ def test_some_features_speak_for_ships_and_some_against_whatever_the_seed(channe
 def test_enlarged_is_bilinear(factor: int) -> None:
     small = np.random.default_rng(0).normal(size=(2, 5, 7, 1)).astype(np.float32)
     wanted = tf.image.resize(small, (5 * factor, 7 * factor))
-    np.testing.assert_allclose(enlarged(small, factor), wanted, atol=1e-5)
+    np.testing.assert_allclose(Enlarged(factor, interpolation="bilinear")(small), wanted, atol=1e-5)
 
 
 def test_a_pooled_network_answers_images_of_any_size_in_a_graph() -> None:
