@@ -34,8 +34,10 @@ $(READY): $(LOCK) $(DEV_LOCK) pyproject.toml
 	@uv --version >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@# Compiled at once: without it every process of the pipeline would compile TFX anew where
 	@# PYTHONDONTWRITEBYTECODE is set.
+	@# pyfarmhash, of tfx_bsl, comes as source alone.
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode \
-		-r $(LOCK) -r $(DEV_LOCK)
+		-r $(LOCK) -r $(DEV_LOCK) || { command -v $${CXX:-c++} >/dev/null && exit 1; \
+		echo "make: one package is built and needs a C++ compiler and Python's headers (Debian: g++, python3-dev)" >&2; exit 1; }
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

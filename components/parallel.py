@@ -9,7 +9,6 @@ each, with TFX and TensorFlow in its memory, hand over every record through gRPC
 take the place of the runner in this process, whose counters and progress the stages rely on.
 """
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +16,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import cv2
+import joblib
 
 from components.processes import Processes, keep_freed_memory
 
@@ -29,8 +29,9 @@ _PROCESSES_FROM_S = 4.0
 
 
 def cores() -> int:
-    """Processor cores that this process may use (fewer than the machine has under taskset or a cpuset)."""
-    return len(os.sched_getaffinity(0))
+    """Processor cores that this process may use, by taskset, a cpuset or the CPU limit of its container."""
+    count: int = joblib.cpu_count()
+    return count
 
 
 def thread_pool() -> ThreadPoolExecutor:

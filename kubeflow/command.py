@@ -64,7 +64,7 @@ def compile_to_file(settings: Settings, output: Path, console: Console) -> None:
     except OSError as error:
         raise InputError(f"--output {output}: cannot be written: {error.strerror}") from None
     tasks = len(spec["root"]["dag"]["tasks"])
-    image = f"{settings.kubeflow.image}:{settings.kubeflow.tag}"
+    image = settings.kubeflow.image_reference
     console.print(f"Wrote {output}: {tasks} tasks, image {image}", highlight=False, soft_wrap=True)
 
 

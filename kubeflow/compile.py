@@ -29,6 +29,7 @@ from kubeflow.names import (
 )
 from kubeflow.platform_spec import kubernetes_config, resources
 from kubeflow.staging import is_staged
+from pipeline.beam_settings import outside_runner
 from pipeline.dag import NEVER_CACHED, DataSource, create_pipeline
 from pipeline.names import PIPELINE_NAME
 from pipeline.settings import Settings
@@ -40,6 +41,9 @@ _ENTRYPOINT = ("python", "-m", "kubeflow.entrypoint")
 _SYSTEM_TYPES = {"Examples": "system.Dataset", "Model": "system.Model", "PushedModel": "system.Model"}
 # Their failure is a verdict, which another attempt would only repeat.
 _NEVER_RETRIED = frozenset({"DataGate"})
+# Argo's maxDuration, which this becomes, is no cap on a pause: counted from the start of the first attempt,
+# it ends the running one and forbids further ones. A week, so that it ends none.
+_RETRY_WINDOW = "604800s"
 
 Message = dict[str, Any]
 
@@ -70,17 +74,17 @@ def compile_pipeline(settings: Settings) -> tuple[Message, Message]:
 
 def _check_workers_see_artifacts(settings: Settings) -> None:
     """The launcher stages artifacts in the pod of the task, and Beam's workers are in pods of their own."""
-    runner, root = settings.beam.runner, settings.kubeflow.pipeline_root
-    if runner == "local" or root.startswith("gs://"):
+    runner, root = outside_runner(settings.beam.options()), settings.kubeflow.pipeline_root
+    if not runner or root.startswith("gs://"):
         return
     shared = any(is_staged(volume.path) for volume in settings.kubeflow.volumes)
-    if runner == "dataflow" or not shared:
+    if runner == "DataflowRunner" or not shared:
         raise SettingsError(
-            f"beam.runner = {runner}: its workers would not see the artifacts in kubeflow.pipeline_root = "
+            f"Beam's {runner}: its workers would not see the artifacts in kubeflow.pipeline_root = "
             f"{root!r}, which are staged in each task's pod; expected gs://bucket/folder"
             + (
                 ""
-                if runner == "dataflow"
+                if runner == "DataflowRunner"
                 else ", or one of kubeflow.volumes at the bucket's folder of the staging, such as "
                 "/minio/mlpipeline, that is mounted by the workers too"
             )
@@ -154,7 +158,7 @@ class _Builder:
                 "maxRetryCount": self._settings.kubeflow.retries,
                 "backoffDuration": "30s",
                 "backoffFactor": 2.0,
-                "backoffMaxDuration": "600s",
+                "backoffMaxDuration": _RETRY_WINDOW,
             }
 
     def specs(self) -> tuple[Message, Message]:
@@ -196,7 +200,7 @@ class _Builder:
         }
         self._executors[executor_name(name)] = {
             "container": {
-                "image": f"{settings.image}:{settings.tag}",
+                "image": settings.image_reference,
                 "command": list(_ENTRYPOINT),
                 "args": [
                     *("--task", name, *arguments, "--executor-input", "{{$}}"),

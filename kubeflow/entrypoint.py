@@ -16,7 +16,7 @@ from typing import Any
 from components.errors import InputError, SettingsError, ShipsError
 from kubeflow.names import PLAN, PROPERTIES
 from kubeflow.staging import Staging, make_folder
-from pipeline.beam_settings import check_reached
+from pipeline.beam_settings import check_reached, outside_runner
 
 _EXIT_FAILED, _EXIT_BAD_INPUT = 1, 2
 # The launcher stages at the root of the container; tasks that are run outside of one need another place.
@@ -97,9 +97,9 @@ def _run_stage(
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor  # noqa: PLC0415
     from tfx.utils.import_utils import import_class_by_path  # noqa: PLC0415
 
-    from pipeline.beam import beam_in_this_process, names_runner  # noqa: PLC0415
+    from pipeline.beam import beam_in_this_process  # noqa: PLC0415
 
-    elsewhere = names_runner(beam_args) and issubclass(import_class_by_path(executor), BaseBeamExecutor)
+    elsewhere = outside_runner(beam_args) and issubclass(import_class_by_path(executor), BaseBeamExecutor)
     if elsewhere:
         _check_job_service(beam_args)
     for name, artifact in _artifacts(task):

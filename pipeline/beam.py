@@ -1,17 +1,12 @@
 """Which Beam runner a stage uses."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from apache_beam.options.pipeline_options import StandardOptions
 
 # Named in full, since plain DirectRunner of newer Beam releases tries to download the Prism binary.
 _FN_API_RUNNER = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
-
-
-def names_runner(options: Iterable[str]) -> bool:
-    """Whether Beam options name a runner, rather than leaving it to `beam_in_this_process`."""
-    return any(option == "--runner" or option.startswith("--runner=") for option in options)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,9 @@
 """Settings of where the Beam stages run, and Beam's options that they stand for. Imports nothing heavy."""
 
+import itertools
 import re
 import socket
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -11,6 +13,8 @@ from components.errors import SettingsError
 _ADDRESS = re.compile(r"[^\s:/]+:\d{1,5}")
 _FLINK_MASTER = re.compile(r"(https?://)?[^\s:/]+:\d{1,5}")
 _RUNNERS = {"portable": "PortableRunner", "flink": "FlinkRunner", "dataflow": "DataflowRunner"}
+# Endings of names: DirectRunner, BundleBasedDirectRunner, ...
+_IN_PROCESS = ("DirectRunner", "FnApiRunner", "PrismRunner")
 # Which runner reads what; anything else given would be passed over in silence.
 _READ_BY = {
     "job_endpoint": ("portable", "flink"),
@@ -32,6 +36,24 @@ _NO_ARTIFACTS = (
 # `check_reached`. Its default, 300 s, ended longer jobs with DEADLINE_EXCEEDED.
 _JOB_S = 7 * 24 * 3600
 _CONNECT_S = 10.0
+
+
+def named_runner(options: Iterable[str]) -> str:
+    """The runner that Beam's options name, such as "FlinkRunner"; "" if they name none."""
+    options = list(options)
+    named = ""
+    for option, following in itertools.zip_longest(options, options[1:], fillvalue=""):
+        if option == "--runner":
+            named = following
+        elif option.startswith("--runner="):
+            named = option.partition("=")[2]
+    return named.rpartition(".")[2]
+
+
+def outside_runner(options: Iterable[str]) -> str:
+    """The runner that they name, if its workers are outside of the stage's process; "" if not."""
+    named = named_runner(options)
+    return "" if named.endswith(_IN_PROCESS) else named
 
 
 def check_reached(job_endpoint: str) -> None:
@@ -133,7 +155,7 @@ class BeamSettings(BaseModel):
                 "worker_image (which its nodes start by Docker); got "
                 + ("both" if self.worker_pool else "neither")
             )
-        if self.runner != "local" and any(re.match("--runner(=|$)", argument) for argument in self.args):
+        if self.runner != "local" and named_runner(self.args):
             raise ValueError(f"args name a runner, and runner is {self.runner}; leave one of them out")
         return self
 

@@ -1,9 +1,10 @@
 """Settings of a Kubeflow Pipelines cluster, fixed when the pipeline is compiled. Imports nothing heavy."""
 
+import re
 from pathlib import PurePosixPath
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class _Settings(BaseModel):
@@ -28,21 +29,34 @@ class TolerationSettings(_Settings):
     """A taint that the trainers accept, as Kubernetes writes it."""
 
     key: str = Field("", description="Key of the taint; empty with Exists: any.")
-    operator: Literal["Exists", "Equal"] = Field("Exists", description="How the value is compared.")
+    operator: Literal["Exists", "Equal"] = Field("Equal", description="How the value is compared.")
     value: str = Field("", description="Value of the taint, with Equal.")
     effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = Field(
         "", description="Effect of the taint; empty: any."
     )
 
+    @model_validator(mode="after")
+    def _kubernetes_takes_it(self) -> "TolerationSettings":
+        if self.operator == "Exists" and self.value:
+            raise ValueError(f"operator Exists takes no value, got {self.value!r}; expected operator Equal")
+        if self.operator == "Equal" and not self.key:
+            raise ValueError("operator Equal needs the key of a taint; for any taint set operator Exists")
+        return self
+
 
 class KubeflowSettings(_Settings):
     """What `ships compile` writes into a compiled pipeline."""
 
-    image: str = Field("ships", min_length=1, description="Container image of all tasks, without its tag.")
+    image: str = Field(
+        "ships",
+        min_length=1,
+        description="Container image of all tasks, without its tag, or with its digest: name@sha256:...",
+    )
     tag: str = Field(
         "latest",
         min_length=1,
-        description="Tag of the image, part of Kubeflow's cache key; quote a number ('1.10').",
+        description="Tag of the image, unless it has a digest; quote a number ('1.10'). Either is part of "
+        "Kubeflow's cache key.",
     )
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
         "IfNotPresent", description="When nodes pull the image anew; Always for a tag that moves."
@@ -84,6 +98,21 @@ class KubeflowSettings(_Settings):
     pipeline_root: str = Field(
         "", description="Where artifacts go, such as s3://bucket/ships; empty: what the cluster says."
     )
+
+    @property
+    def image_reference(self) -> str:
+        """Image with its digest, or else with the tag."""
+        return self.image if "@" in self.image else f"{self.image}:{self.tag}"
+
+    @field_validator("image")
+    @classmethod
+    def _has_no_tag(cls, value: str) -> str:
+        name, at, digest = value.partition("@")
+        if ":" in name.rpartition("/")[2]:
+            raise ValueError(f"{value!r} has a tag; expected the name alone, and the tag in kubeflow.tag")
+        if at and not re.fullmatch("sha256:[0-9a-f]{64}", digest):
+            raise ValueError(f"{value!r}: expected a digest of the form sha256: and 64 hexadecimal digits")
+        return value
 
     @model_validator(mode="after")
     def _root_lies_on_a_volume(self) -> "KubeflowSettings":

@@ -16,7 +16,7 @@ from rich.console import Console
 from components.errors import SettingsError, ShipsError
 from components.ship_example_gen.inputs import check_inputs
 from components.ship_example_gen.scenes import read_scenes
-from pipeline.beam_settings import check_reached
+from pipeline.beam_settings import check_reached, outside_runner
 from pipeline.console import ProgressDisplay
 from pipeline.quiet import libraries_into
 from pipeline.root import Root
@@ -113,9 +113,9 @@ def run_stages(
         SettingsError: the root cannot be used with Dataflow, or nobody listens at the job endpoint.
         StageFailedError: a stage failed.
     """
-    if settings.beam.runner == "dataflow":
+    if outside_runner(settings.beam.options()) == "DataflowRunner":
         raise SettingsError(
-            f"beam.runner = dataflow: its workers do not see --root {root.path}. Compile the pipeline for "
+            f"Beam's DataflowRunner: its workers do not see --root {root.path}. Compile the pipeline for "
             "Kubeflow with kubeflow.pipeline_root=gs://... (docs/beam.md), or choose another runner"
         )
     check_reached(settings.beam.job_endpoint)

@@ -10,9 +10,11 @@ import concurrent.futures
 import copy
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,12 +37,14 @@ class Run:
     Attributes:
         states: "done" or "cached" by task.
         attempts: how many processes a task took.
+        printed: what the last of them printed.
         parameters: output parameters by task.
         artifacts: output artifacts by task: name, uri, metadata.
     """
 
     states: dict = field(default_factory=dict)
     attempts: dict = field(default_factory=dict)
+    printed: dict = field(default_factory=dict)
     parameters: dict = field(default_factory=dict)
     artifacts: dict = field(default_factory=dict)
     failure: TaskFailedError | None = None
@@ -84,13 +88,14 @@ class Backend:
         self._cache = {}
         self._lock = threading.Lock()
 
-    def run(self, spec, parameters, preempt=()):
+    def run(self, spec, parameters, preempt=None):
         """Run all tasks, two at a time where the DAG allows.
 
         Args:
             spec: the pipeline spec.
             parameters: of the run.
-            preempt: tasks whose first process is killed, as if its spot node had vanished.
+            preempt: by task, when its first process is killed, as if its spot node had vanished: a function
+                that is asked again and again.
         """
         run = Run()
         run_id = uuid.uuid4().hex[:8]
@@ -106,8 +111,9 @@ class Backend:
                 for name in sorted(waiting):
                     ready = set(waiting[name].get("dependentTasks", ())) <= set(run.states)
                     if ready and run.failure is None and len(running) < 2:
+                        kill_when = (preempt or {}).get(name)
                         task = _Task(
-                            spec, name, given=given, run=run, root=f"ships/{run_id}", preempt=name in preempt
+                            spec, name, given=given, run=run, root=f"ships/{run_id}", kill_when=kill_when
                         )
                         running[pool.submit(self._run_task, task)] = waiting.pop(name)
                 if not running:
@@ -135,18 +141,26 @@ class Backend:
             task.run.states[task.name] = state
 
     def _attempt(self, task):
-        retries = task.spec.get("retryPolicy", {}).get("maxRetryCount", 0)
+        """As Argo retries (workflow/controller/operator.go, processNodeRetries), but for its pauses."""
+        policy = task.spec.get("retryPolicy", {})
         executor_input = task.executor_input()
-        for attempt in range(1, retries + 2):
+        # The same for each attempt, as /s3 and /minio are in each pod.
+        pod = self.folder / f"{task.root.replace('/', '-')}-{task.name}"
+        started = time.monotonic()
+        for attempt in range(1, policy.get("maxRetryCount", 0) + 2):
             task.run.attempts[task.name] = attempt
-            pod = self.folder / f"{task.root.replace('/', '-')}-{task.name}-{attempt}"
-            code, printed = self._launch(task, executor_input, pod, preempted=task.preempt and attempt == 1)
+            kill_when = task.kill_when if attempt == 1 else None
+            code, printed = self._launch(task, executor_input, pod, kill_when)
+            task.run.printed[task.name] = printed
             if code == 0:
                 return self._publish(task, executor_input, pod)
+            if time.monotonic() - started > float(policy.get("backoffMaxDuration", "0s").removesuffix("s")):
+                break
         raise TaskFailedError(task.name, code, printed)
 
-    def _launch(self, task, executor_input, pod, preempted):
+    def _launch(self, task, executor_input, pod, kill_when):
         """launcher_v2.go, execute: stage the inputs, make the parents of the outputs, run the command."""
+        shutil.rmtree(pod, ignore_errors=True)
         pod.mkdir(parents=True)
         told = json.loads(json.dumps(executor_input).replace("/POD/", f"{pod}/"))
         for artifact in _all(told["inputs"]):
@@ -171,11 +185,11 @@ class Backend:
             process = subprocess.Popen(
                 command, env=environment, cwd=pod, stdout=file, stderr=subprocess.STDOUT
             )
-            if preempted:
-                try:
-                    process.wait(timeout=3)
-                except subprocess.TimeoutExpired:
+            while kill_when and process.poll() is None:
+                if kill_when():
                     process.kill()
+                    break
+                time.sleep(0.01)
             code = process.wait()
         return code, log.read_text(encoding="utf-8", errors="replace")
 
@@ -201,8 +215,8 @@ class Backend:
 class _Task:
     """A task as the driver sees it."""
 
-    def __init__(self, spec, name, *, given, run, root, preempt):
-        self.name, self.given, self.run, self.root, self.preempt = name, given, run, root, preempt
+    def __init__(self, spec, name, *, given, run, root, kill_when):
+        self.name, self.given, self.run, self.root, self.kill_when = name, given, run, root, kill_when
         self.spec = spec["root"]["dag"]["tasks"][name]
         self.component = spec["components"][self.spec["componentRef"]["name"]]
         self.container = spec["deploymentSpec"]["executors"][self.component["executorLabel"]]["container"]

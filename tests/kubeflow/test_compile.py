@@ -135,6 +135,23 @@ def test_a_verdict_is_not_tried_again(tasks):
     assert {name for name, task in tasks.items() if "retryPolicy" not in task} == {"plan", "data-gate"}
 
 
+def test_no_training_is_longer_than_the_time_within_which_it_is_tried_again(tasks):
+    # Argo counts it from the start of the first attempt, and ends the one that runs then.
+    longest_minutes = load_settings("kubeflow").segmenter.max_minutes
+    for task in tasks.values():
+        if policy := task.get("retryPolicy"):
+            window_s = float(policy["backoffMaxDuration"].removesuffix("s"))
+            assert window_s > 10 * 60 * longest_minutes * (policy["maxRetryCount"] + 1)
+
+
+def test_an_image_may_be_named_by_its_digest():
+    image = f"registry.example:5000/ships@sha256:{64 * 'a'}"
+    spec, platform = compile_pipeline(load_settings("kubeflow", [f"kubeflow.image={image}"]))
+    containers = [found["container"] for found in spec["deploymentSpec"]["executors"].values()]
+    assert {container["image"] for container in containers} == {image}
+    assert problems(spec, platform) == []
+
+
 def test_without_a_cascade_there_is_no_classifier():
     spec, platform = compile_pipeline(load_settings("kubeflow", ["detector.cascade=false"]))
     assert "classifier" not in spec["root"]["dag"]["tasks"]
@@ -184,7 +201,9 @@ def test_every_task_is_told_the_runner(beam, cluster):
             ["s3://bucket/ships", "gs://", "kubeflow.volumes"],
         ),
         (FLINK, "kubeflow.pipeline_root=''", ["pipeline_root = ''", "/minio/mlpipeline"]),
-        (DATAFLOW, f"kubeflow.volumes={STAGED_VOLUMES}", ["dataflow", "pipeline_root = ''", "gs://"]),
+        (DATAFLOW, f"kubeflow.volumes={STAGED_VOLUMES}", ["Dataflow", "pipeline_root = ''", "gs://"]),
+        (["beam.args=[--runner=SparkRunner]"], "kubeflow.pipeline_root=''", ["SparkRunner", "gs://"]),
+        (["beam.args=[--runner, DataflowRunner]"], "kubeflow.pipeline_root=''", ["DataflowRunner"]),
     ],
 )
 def test_workers_that_would_not_see_the_artifacts_are_refused(beam, cluster, parts):
@@ -230,6 +249,10 @@ def test_a_file_that_kfp_would_not_upload_is_refused(tmp_path):
         ("kubeflow.gpu_count=-1", ["kubeflow.gpu_count", ">= 0"]),
         ("kubeflow.volumes=[{claim: x}]", ["kubeflow.volumes.0.path", "missing"]),
         ("kubeflow.trainer_tolerations=[{operator: Is}]", ["operator", "Exists"]),
+        ("kubeflow.trainer_tolerations=[{key: a, operator: Exists, value: b}]", ["Exists takes no value"]),
+        ("kubeflow.trainer_tolerations=[{value: b}]", ["needs the key"]),
+        ("kubeflow.image=registry.example:5000/ships:v1", ["has a tag", "kubeflow.tag"]),
+        ("kubeflow.image=ships@sha256:abc", ["digest", "64 hexadecimal digits"]),
     ],
 )
 def test_wrong_settings_of_the_cluster_are_named(override, parts):

@@ -21,7 +21,7 @@ from apache_beam.runners.portability.flink_runner import FlinkRunner
 from tfx.utils.dependency_utils import make_beam_dependency_flags
 
 from components.errors import SettingsError
-from pipeline.beam_settings import check_reached
+from pipeline.beam_settings import check_reached, outside_runner
 from pipeline.settings import load_settings
 
 PORTABLE = {"runner": "portable", "job_endpoint": "localhost:8099", "worker_pool": "localhost:50000"}
@@ -134,3 +134,18 @@ def test_what_cannot_work_is_refused_with_what_to_do(changes, parts):
         _settings(changes)
     for part in parts:
         assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "runner"),
+    [
+        ([], ""),
+        (["--direct_num_workers=2"], ""),
+        (["--runner=FlinkRunner", "--flink_version=1.19"], "FlinkRunner"),
+        (["--flink_version=1.19", "--runner", "apache_beam.runners.SparkRunner"], "SparkRunner"),
+        (["--runner=DirectRunner"], ""),
+        (["--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"], ""),
+    ],
+)
+def test_a_runner_outside_is_told_from_one_in_the_process(options, runner):
+    assert outside_runner(options) == runner
