@@ -40,11 +40,13 @@ def checkpoint_of(fn_args: "FnArgs", stage: str) -> Checkpoint:
     """Where this training keeps its state: under custom_config's `checkpoints`, else beside its curves.
 
     The former outlives an execution. What comes from the cache keeps its place, so that the next run of the
-    same settings on the same examples finds it.
+    same settings on the same examples finds it. To be called where the precision is in force: that of `auto`
+    depends on the machine, and an optimizer of another one has other variables.
     """
     config = dict(fn_args.custom_config or {})
     folder = config.pop("checkpoints", "") or fn_args.model_run_dir
-    return Checkpoint(folder, stage, [config, fn_args.train_files, fn_args.eval_files])
+    precision = keras.config.dtype_policy().name
+    return Checkpoint(folder, stage, [config, fn_args.train_files, fn_args.eval_files, precision])
 
 
 def save_candidate(

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.training.candidate import settings_of
-from components.training.crops import EvalWindow, eval_windows, training_crops
+from components.training.crops import EvalWindow, FromStep, eval_windows, training_crops
 from components.training.devices import predict_image
 from components.training.fitting import Evaluate
 from components.training.networks.registry import CLASSIFIERS
@@ -32,11 +32,15 @@ def run_fn(fn_args: "FnArgs") -> None:
     """
     settings = settings_of(fn_args, ClassifierSettings)
 
-    def data() -> tuple[tf.data.Dataset, Evaluate]:
+    def data() -> tuple[FromStep, Evaluate]:
         crops = training_crops(fn_args.train_files, settings)
         half = settings.eval_images // 2
         windows = eval_windows(fn_args.eval_files, ships=half, empties=half)
-        return crops.map(lambda images, masks: (images, cells_of(masks))), score_on(windows)
+
+        def with_cells(step: int) -> tf.data.Dataset:
+            return crops(step).map(lambda images, masks: (images, cells_of(masks)))
+
+        return with_cells, score_on(windows)
 
     train(STAGE, fn_args, settings, build=CLASSIFIERS[settings.architecture], loss=presence_loss, data=data)
 

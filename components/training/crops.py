@@ -1,7 +1,7 @@
 """Native-resolution crops that the networks train on, and the fixed windows that they are scored on."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,10 +39,12 @@ _EVAL_WINDOW_PX = 768
 # Image, mask and anchors.
 _Loaded = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 EvalWindow = tuple[NDArray[np.uint8], NDArray[np.bool_]]
+# What follows from a step of a training on, endless; the same each time that it is asked for.
+FromStep = Callable[[int], tf.data.Dataset]
 
 
-def training_crops(patterns: Sequence[str], settings: CropSettings) -> tf.data.Dataset:
-    """Endless random crops; the same ones in the same order for the same records and seed.
+def training_crops(patterns: Sequence[str], settings: CropSettings) -> FromStep:
+    """Endless random crops; the same ones in the same order for the same records, seed and first step.
 
     `ship_crop_fraction` of the crops from images with ships contain a given ship pixel, anywhere in the crop.
     Images smaller than a crop are padded with black at the right and the bottom.
@@ -52,7 +54,8 @@ def training_crops(patterns: Sequence[str], settings: CropSettings) -> tf.data.D
         settings: of the network.
 
     Returns:
-        Dataset of (images float32 [B, C, C, 3] of 0-255, masks float32 [B, C, C, 1] of 0 and 1).
+        Function of the step that they begin with to a dataset of (images float32 [B, C, C, 3] of 0-255, masks
+        float32 [B, C, C, 1] of 0 and 1). All of its datasets share the cache.
 
     Raises:
         TrainingError: no records, no image with ships, or none without while the settings ask for some.
@@ -60,23 +63,34 @@ def training_crops(patterns: Sequence[str], settings: CropSettings) -> tf.data.D
     census = take_census(patterns)
     if not census.ships:
         raise TrainingError("there is no training image with ships: check labels and sampling")
-    crops = _crop_stream(census, True, settings)
-    if settings.empty_image_fraction:
-        if not census.empties:
-            raise TrainingError(
-                f"empty_image_fraction is {settings.empty_image_fraction}, but there is no training image "
-                "without ships: set it to 0, or check labels and sampling"
+    if settings.empty_image_fraction and not census.empties:
+        raise TrainingError(
+            f"empty_image_fraction is {settings.empty_image_fraction}, but there is no training image "
+            "without ships: set it to 0, or check labels and sampling"
+        )
+    with_ships = _crop_stream(census, True, settings)
+    without = _crop_stream(census, False, settings) if settings.empty_image_fraction else None
+
+    def from_step(step: int) -> tf.data.Dataset:
+        crops = with_ships(step)
+        if without:
+            weights = [1 - settings.empty_image_fraction, settings.empty_image_fraction]
+            crops = tf.data.Dataset.sample_from_datasets(
+                [crops, without(step)], weights, seed=settings.seed + step
             )
-        weights = [1 - settings.empty_image_fraction, settings.empty_image_fraction]
-        streams = [crops, _crop_stream(census, False, settings)]
-        crops = tf.data.Dataset.sample_from_datasets(streams, weights, seed=settings.seed)
-    batches = crops.batch(settings.batch_size, drop_remainder=True).enumerate()
-    # In parallel: milliseconds a crop, one batch after the other, would hold up a GPU.
-    return batches.map(lambda index, batch: _finish(batch, index, settings), tf.data.AUTOTUNE).prefetch(2)
+        batches = crops.batch(settings.batch_size, drop_remainder=True).enumerate(step)
+        # In parallel: milliseconds a crop, one batch after the other, would hold up a GPU.
+        return batches.map(lambda index, batch: _finish(batch, index, settings), tf.data.AUTOTUNE).prefetch(2)
+
+    return from_step
 
 
-def _crop_stream(census: Census, ships: bool, settings: CropSettings) -> tf.data.Dataset:
-    """Endless crops of the images with (or without) ships: uint8 [C, C, 3], and [C, C, 1] of the masks."""
+def _crop_stream(census: Census, ships: bool, settings: CropSettings) -> FromStep:
+    """Endless crops of the images with (or without) ships: uint8 [C, C, 3], and [C, C, 1] of the masks.
+
+    Order and crops follow from the seed and the first step, not from how often a dataset was gone through:
+    a shuffle that goes on from a former pass would give other crops to a training that was killed between.
+    """
     image_ids = census.ships if ships else census.empties
     megabytes = len(image_ids) * census.image_pixels * _BYTES_A_PIXEL / 1e6
     # The images without ships, if any, get the share of the memory that they get of the crops.
@@ -86,13 +100,8 @@ def _crop_stream(census: Census, ships: bool, settings: CropSettings) -> tf.data
     def load(record: dict[str, tf.Tensor]) -> _Loaded:
         return _load(record, settings.crop_px)
 
-    if megabytes <= settings.cache_mb * share:
-        images = records.map(load, tf.data.AUTOTUNE).cache()
-        images = images.shuffle(min(len(image_ids), _IMAGE_SHUFFLE), settings.seed).repeat()
-        crops_each = 1
-    else:
-        images = records.shuffle(_RECORD_SHUFFLE, settings.seed).repeat().map(load, tf.data.AUTOTUNE)
-        crops_each = CROPS_PER_DECODING
+    cached = records.map(load, tf.data.AUTOTUNE).cache() if megabytes <= settings.cache_mb * share else None
+    crops_each = CROPS_PER_DECODING if cached is None else 1
 
     def cut(index: tf.Tensor, loaded: _Loaded) -> tuple[tf.Tensor, tf.Tensor]:
         seeds = [
@@ -101,8 +110,17 @@ def _crop_stream(census: Census, ships: bool, settings: CropSettings) -> tf.data
         pairs = [_random_crop(loaded, seed, settings) for seed in seeds]
         return tf.stack([crop for crop, _ in pairs]), tf.stack([mask for _, mask in pairs])
 
-    crops = images.enumerate().map(cut, tf.data.AUTOTUNE).unbatch()
-    return crops if crops_each == 1 else crops.shuffle(_CROP_SHUFFLE, settings.seed)
+    def from_step(step: int) -> tf.data.Dataset:
+        seed = settings.seed + step
+        if cached is not None:
+            images = cached.shuffle(min(len(image_ids), _IMAGE_SHUFFLE), seed).repeat()
+        else:
+            images = records.shuffle(_RECORD_SHUFFLE, seed).repeat().map(load, tf.data.AUTOTUNE)
+        # No more crops than this can have come before.
+        crops = images.enumerate(step * settings.batch_size).map(cut, tf.data.AUTOTUNE).unbatch()
+        return crops.shuffle(_CROP_SHUFFLE, seed) if crops_each > 1 else crops
+
+    return from_step
 
 
 def _load(record: dict[str, tf.Tensor], least_px: int) -> _Loaded:

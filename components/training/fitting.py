@@ -15,6 +15,7 @@ from components.errors import TrainingError
 from components.progress import Meter
 from components.training.checkpoint import Checkpoint, State
 from components.training.course import Course
+from components.training.crops import FromStep
 from components.training.networks.encoders import set_encoder_training
 from components.training.settings import ScheduleSettings
 
@@ -29,7 +30,7 @@ EpochFigures = dict[str, float | int | str]
 def fit(
     stage: str,
     model: keras.Model,
-    batches: tf.data.Dataset,
+    batches: FromStep,
     *,
     loss: Callable[[Any, Any], Any],
     evaluate: Evaluate,
@@ -44,7 +45,7 @@ def fit(
 
     Args:
         stage: name for progress and messages.
-        batches: endless batches of (images, targets).
+        batches: from the step that a phase begins with on, endless batches of (images, targets).
         loss: of targets and logits.
         evaluate: figures on the eval split.
         settings: the schedule.
@@ -64,11 +65,7 @@ def fit(
         resumed = checkpoint.load() if checkpoint else None
         if resumed:
             watch.go_on_from(resumed)
-        # Before the watch, which is to judge the averaged weights.
-        averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if settings.weight_averaging else []
-        callbacks: list[keras.callbacks.Callback] = [*averaging, watch]
-        if log_dir:
-            callbacks.append(keras.callbacks.TensorBoard(log_dir, write_graph=False))
+        curves = [keras.callbacks.TensorBoard(log_dir, write_graph=False)] if log_dir else []
         while not watch.finished:
             set_encoder_training(model, tuned=not watch.course.frozen(watch.step))
             # XLA made the plain U-Net three times slower on CPU (TF 2.16: 564 against 188 ms a step). JAX
@@ -78,13 +75,19 @@ def fit(
                 use_ema=bool(settings.weight_averaging),
                 ema_momentum=settings.weight_averaging,
             )
-            model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
-            upcoming = batches
+            model.compile(optimizer, _shared_by_replicas(loss), jit_compile=keras.backend.backend() == "jax")
+            # Keras would do so in the first step; what is saved before that is to be whole.
+            model.optimizer.build(model.trainable_variables)
+            upcoming = batches(watch.phase_start if resumed else watch.step)
             if resumed:
-                model.optimizer.build(model.trainable_variables)
                 _assign(model.optimizer.variables, resumed.arrays["optimizer"])
                 _assign(model.weights, resumed.arrays["weights"])
-                upcoming, resumed = batches.skip(watch.step - watch.phase_start), None
+                upcoming, resumed = upcoming.skip(watch.step - watch.phase_start), None
+            # Before the watch, which is to judge the averaged weights. One of its own for each phase: it
+            # remembers which weights the model holds, and the averages are the optimizer's.
+            averaging = (
+                [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if settings.weight_averaging else []
+            )
             _fit_within_memory(
                 model,
                 stage,
@@ -95,7 +98,7 @@ def fit(
                 steps_per_epoch=settings.steps_per_epoch,
                 # The dataset shuffles itself, and Keras warns of the default.
                 shuffle=False,
-                callbacks=callbacks,
+                callbacks=[*averaging, watch, *curves],
                 verbose=0,
             )
     watch.restore_best()
@@ -114,6 +117,12 @@ def _fit_within_memory(model: keras.Model, stage: str, batches: tf.data.Dataset,
             f"{stage} ran out of memory: lower {section}.batch_size or {section}.crop_px "
             f"({str(error).splitlines()[0]})"
         ) from error
+
+
+def _shared_by_replicas(loss: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The part of a replica's loss that makes the mean of all of them: gradients and losses are summed."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    return loss if replicas == 1 else lambda targets, logits: loss(targets, logits) / replicas
 
 
 def _assign(variables: Sequence[Any], values: Sequence[Any]) -> None:

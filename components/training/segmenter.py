@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from components.training.candidate import settings_of
-from components.training.crops import EvalWindow, eval_windows, training_crops
+from components.training.crops import EvalWindow, FromStep, eval_windows, training_crops
 from components.training.devices import predict_image
 from components.training.fitting import Evaluate
 from components.training.losses import LOSSES, Loss
@@ -35,7 +34,7 @@ def run_fn(fn_args: "FnArgs") -> None:
     settings = settings_of(fn_args, SegmenterSettings)
     loss = LOSSES[settings.loss]
 
-    def data() -> tuple[tf.data.Dataset, Evaluate]:
+    def data() -> tuple[FromStep, Evaluate]:
         crops = training_crops(fn_args.train_files, settings)
         windows = eval_windows(fn_args.eval_files, ships=settings.eval_images, empties=0)
         return crops, score_on(windows, loss, _stride_px(settings))

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import keras
-import tensorflow as tf
 
 from components.training.candidate import checkpoint_of, save_candidate
+from components.training.crops import FromStep
 from components.training.devices import training_devices
 from components.training.fitting import Evaluate, fit
 from components.training.networks.origin import weights_origin
@@ -25,7 +25,7 @@ def train(
     *,
     build: Callable[[_SettingsT], keras.Model],
     loss: Callable[[Any, Any], Any],
-    data: Callable[[], tuple[tf.data.Dataset, Evaluate]],
+    data: Callable[[], tuple[FromStep, Evaluate]],
 ) -> None:
     """Train a network on the devices that there are and write it to `fn_args.serving_model_dir`.
 
@@ -35,15 +35,15 @@ def train(
         settings: of this trainer.
         build: the network, untrained.
         loss: of targets and logits.
-        data: called once the network is built, so that wrong weights are told at once: endless batches of
-            (images, targets), and how to judge the network on the eval split.
+        data: called once the network is built, so that wrong weights are told at once: from any step on,
+            endless batches of (images, targets), and how to judge the network on the eval split.
 
     Raises:
         TrainingError: there is nothing to train on or to score with, or training has diverged.
     """
     keras.utils.set_random_seed(settings.seed)
-    checkpoint = checkpoint_of(fn_args, stage)
     with training_devices(stage, settings):
+        checkpoint = checkpoint_of(fn_args, stage)
         model = build(settings)
         batches, evaluate = data()
         epochs = fit(

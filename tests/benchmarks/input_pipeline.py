@@ -106,7 +106,7 @@ def measure_inputs(records: Prepared, batch: int, seconds: float, floors: list[R
         chosen = settings.model_copy(update={"cache_mb": 1_000_000 if cached else 0})
         # Filling the cache takes a pass over all images, whose pictures are turned out meanwhile.
         warm_up = _WARM_UP_BATCHES + (2 * images // batch if cached else 0)
-        per_s, cpu_ms = _pace(iter(training_crops(records.train, chosen)), batch, seconds, warm_up)
+        per_s, cpu_ms = _pace(iter(training_crops(records.train, chosen)(0)), batch, seconds, warm_up)
         decoded_per_s = per_s / CROPS_PER_DECODING
         rows.append(
             {

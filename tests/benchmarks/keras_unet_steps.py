@@ -65,7 +65,7 @@ def step_when_asked(folder: Path, steps: int, rounds: int) -> None:
         # From memory, as the twin has them: the input pipeline has a benchmark of its own.
         batches = tf.data.Dataset.from_tensor_slices((images, masks)).repeat().prefetch(2)
         clock.wait()
-        fit("Segmenter", model, batches, loss=loss, evaluate=clock.evaluate, settings=settings)
+        fit("Segmenter", model, lambda _: batches, loss=loss, evaluate=clock.evaluate, settings=settings)
 
 
 class _Clock:

@@ -116,7 +116,7 @@ def measure(name: str, settings: SegmenterSettings | ClassifierSettings, steps: 
             network, loss = SEGMENTERS[settings.architecture](settings), LOSSES[settings.loss]
         else:
             network, loss = CLASSIFIERS[settings.architecture](settings), presence_loss
-        fit(name, network, batches, loss=loss, evaluate=evaluate, settings=settings)
+        fit(name, network, lambda _: batches, loss=loss, evaluate=evaluate, settings=settings)
     ms = float(median(np.diff(ended))) / steps * 1000
     return {
         "network": name,

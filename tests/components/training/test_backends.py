@@ -90,7 +90,7 @@ def evaluate(network):
 
 settings = ScheduleSettings(steps=6, steps_per_epoch=3, warm_up_steps=2, learning_rate=0.01)
 batches = tf.data.Dataset.from_tensor_slices((images, masks)).repeat()
-fit("test", network, batches, loss=bce, evaluate=evaluate, settings=settings)
+fit("test", network, lambda _: batches, loss=bce, evaluate=evaluate, settings=settings)
 np.savez(sys.argv[1], looks, *network.get_weights())
 """
 

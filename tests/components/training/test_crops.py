@@ -6,7 +6,7 @@ import tensorflow as tf
 from training_records import record, write, write_scenes
 
 from components.errors import TrainingError
-from components.training.crops import eval_windows, training_crops
+from components.training.crops import FromStep, eval_windows, training_crops
 from components.training.settings import SegmenterSettings
 from components.training.ship_anchors import ship_anchors
 
@@ -16,7 +16,7 @@ SETTINGS = SegmenterSettings(crop_px=64, batch_size=4, ship_crop_fraction=1.0, *
 
 
 def _batches(patterns: list[str], settings: SegmenterSettings, count: int) -> tuple[np.ndarray, np.ndarray]:
-    batches = list(training_crops(patterns, settings).take(count))
+    batches = list(training_crops(patterns, settings)(0).take(count))
     return tuple(np.concatenate([np.asarray(batch[part]) for batch in batches]) for part in (0, 1))
 
 
@@ -102,15 +102,22 @@ def test_a_ship_lies_anywhere_in_its_crop(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "cache_mb", [pytest.param(0, id="decoded again", marks=pytest.mark.slow), pytest.param(100, id="cached")]
 )
-def test_same_seed_same_crops(tmp_path: Path, cache_mb: int) -> None:
+def test_same_seed_and_step_same_crops_whatever_came_before(tmp_path: Path, cache_mb: int) -> None:
     patterns = write_scenes(tmp_path / "train", [1, 2, 3, 0, 0])
     settings = SETTINGS.model_copy(update={**ALL, "empty_image_fraction": 0.3, "cache_mb": cache_mb})
-    # Several, since they are made side by side.
-    first, again = (_batches(patterns, settings, 4) for _ in range(2))
-    other = _batches(patterns, settings.model_copy(update={"seed": 1}), 4)
-    np.testing.assert_array_equal(first[0], again[0])
-    np.testing.assert_array_equal(first[1], again[1])
-    assert not np.array_equal(first[0], other[0])
+
+    def crops(from_step: FromStep, step: int) -> tuple[np.ndarray, np.ndarray]:
+        # Several, since they are made side by side.
+        batches = list(from_step(step).take(4).as_numpy_iterator())
+        return tuple(np.concatenate([batch[part] for batch in batches]) for part in (0, 1))
+
+    one, anew = training_crops(patterns, settings), training_crops(patterns, settings)
+    first, later, again = crops(one, 0), crops(one, 6), crops(anew, 6)
+    np.testing.assert_array_equal(later[0], again[0])
+    np.testing.assert_array_equal(later[1], again[1])
+    assert not np.array_equal(first[0], later[0])
+    other = training_crops(patterns, settings.model_copy(update={"seed": 1}))
+    assert not np.array_equal(first[0], crops(other, 0)[0])
 
 
 def test_small_images_are_padded_and_other_sizes_cropped(tmp_path: Path) -> None:
@@ -194,6 +201,6 @@ def test_eval_windows_of_a_kind_that_is_not_there_are_an_error(tmp_path: Path) -
 
 
 def test_shapes_are_known_to_the_graph(tmp_path: Path) -> None:
-    spec = training_crops(write_scenes(tmp_path / "train", [1]), SETTINGS).element_spec
+    spec = training_crops(write_scenes(tmp_path / "train", [1]), SETTINGS)(0).element_spec
     assert spec[0] == tf.TensorSpec([4, 64, 64, 3], tf.float32)
     assert spec[1] == tf.TensorSpec([4, 64, 64, 1], tf.float32)

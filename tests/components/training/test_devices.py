@@ -127,6 +127,11 @@ def test_two_devices_share_each_batch_and_reach_what_one_does(scenes: Path) -> N
     alone, mirrored = (_network(scenes, run).get_weights() for run in ("alone", "mirrored"))
     for one, other in zip(alone, mirrored, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
+    losses = [
+        [epoch["loss"] for epoch in json.loads((scenes / run / "history.json").read_text())["epochs"]]
+        for run in ("alone", "mirrored")
+    ]
+    assert losses[1] == pytest.approx(losses[0], abs=0.01)
     of_one, of_two = (
         json.loads((scenes / run / "history.json").read_text())["epochs"][-1]
         for run in ("alone classifier", "mirrored classifier")
