@@ -26,9 +26,14 @@ def eval_config(settings: EvaluationSettings, columns: tuple[str, ...] = ()) -> 
         columns: the further columns that the Examples carry.
 
     Raises:
-        SettingsError: a cross of features that the Examples do not carry.
+        SettingsError: a column or a cross of features that the Examples do not carry.
     """
     sliced_by = columns if settings.slice_columns is None else settings.slice_columns
+    if absent := sorted(set(sliced_by) - set(columns)):
+        raise SettingsError(
+            f"evaluation.slice_columns: there is no {' and no '.join(absent)}, only "
+            f"{', '.join(columns) or 'the columns that scenes.csv would have'}"
+        )
     crosses = settings.crosses
     if crosses is None:
         # By column alone, the share of empty images tells more than the model does.

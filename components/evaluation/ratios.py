@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from components.evaluation.slices import Figure
 
@@ -52,25 +53,26 @@ class Ratio:
     Attributes:
         over: weights of the numbers above the line, by place in the vector of an image's numbers.
         under: those below the line.
-        interval: "normal" for any ratio; "wilson" for a share of countable things, where 0 and 1 are common.
+        interval: "student" for any ratio; "wilson" for a share of countable things, where 0 and 1 are common.
         without: value where the sum below the line is 0; None leaves the metric undefined there.
     """
 
     over: Mapping[int, float]
     under: Mapping[int, float]
-    interval: Literal["normal", "wilson"] = "normal"
+    interval: Literal["student", "wilson"] = "student"
     without: float | None = None
 
 
 def estimate(ratio: Ratio, moments: Moments) -> Figure | None:
     """Value of a ratio and its interval; None where it is undefined, no bounds where one image tells nothing.
 
-    normal: the delta method, var = n / (n - 1) * sum((y - R x)^2) / sum(x)^2 over the n images (Cochran, W.
-    G. (1977), Sampling Techniques, 3rd ed., section 2.11, without the finite population correction). For a
-    mean over images this is the usual s / sqrt(n).
+    student: the delta method, var = n / (n - 1) * sum((y - R x)^2) / sum(x)^2 over the n images (Cochran, W.
+    G. (1977), Sampling Techniques, 3rd ed., section 2.11, without the finite population correction), and
+    Student's t of n - 1 degrees of freedom. For a mean over images this is the usual t s / sqrt(n).
 
     wilson: the score interval (Wilson, E. B. (1927), JASA 22), with the number of things divided by the
     design effect where those of one image are alike (Franco, C. et al. (2019), J. Surv. Stat. Methodol. 7).
+    Also that of a mean over images which are all 0 or 1, as dice is without ships: it is a share of them.
     """
     above = sum(weight * moments.total[i] for i, weight in ratio.over.items())
     below = sum(weight * moments.total[i] for i, weight in ratio.under.items())
@@ -80,20 +82,20 @@ def estimate(ratio: Ratio, moments: Moments) -> Figure | None:
         return None if ratio.without is None else Figure(ratio.without)
     value = float(above / below)
     squares = _squared_residuals(ratio, value, moments)
-    if ratio.interval == "wilson":
+    if ratio.interval == "wilson" or _is_share_of_images(ratio, moments):
         spread = value * (1 - value) * below
         effect = max(squares / spread, 1.0) if spread > 0 else 1.0
         return Figure(value, *wilson_interval(value, below / effect))
     if moments.images < 2:
         return Figure(value)
-    reach = NORMAL_95 * math.sqrt(moments.images / (moments.images - 1) * squares) / below
+    reach = _reach(moments.images, squares) / below
     return Figure(value, value - reach, value + reach)
 
 
 def estimate_gain(ratio: Ratio, moments: Moments) -> Figure | None:
     """Difference of a ratio between two models that judged the same images, with a 95 % interval.
 
-    What is hard for both models cancels. Of a ratio whose interval is normal: the delta method on the
+    What is hard for both models cancels. Of a ratio whose interval is Student's: the delta method on the
     difference of each image's two linearized contributions (Cochran as in `estimate`, section 6.11 on the
     comparison of ratios). Of a share: `difference` of the two score intervals, with the correlation
     of these contributions, so that there is a width where both models find all of few things.
@@ -103,10 +105,10 @@ def estimate_gain(ratio: Ratio, moments: Moments) -> Figure | None:
         moments: of vectors [candidate's numbers, baseline's numbers].
 
     Returns:
-        Candidate less baseline; None where either is undefined. A normal interval needs two images.
+        Candidate less baseline; None where either is undefined. Student's interval needs two images.
     """
     half = moments.total.size // 2
-    figures = []
+    figures, shares = [], []
     weights = np.zeros((2, 2 * half))
     for model, own in enumerate((slice(0, half), slice(half, None))):
         alone = Moments(moments.images, moments.total[own], moments.products[own, own])
@@ -115,6 +117,7 @@ def estimate_gain(ratio: Ratio, moments: Moments) -> Figure | None:
         if figure is None or not below > 0:
             return None
         figures.append(figure)
+        shares.append(ratio.interval == "wilson" or _is_share_of_images(ratio, alone))
         for i, weight in ratio.over.items():
             weights[model, own.start + i] += weight / below
         for i, weight in ratio.under.items():
@@ -123,13 +126,13 @@ def estimate_gain(ratio: Ratio, moments: Moments) -> Figure | None:
     # Numbers that a model does not tell are NaN; those that this ratio needs are not.
     used = np.flatnonzero(weights.any(axis=0))
     spread = weights[:, used] @ moments.products[np.ix_(used, used)] @ weights[:, used].T
-    if ratio.interval == "wilson":
+    if all(shares):
         return difference(one, other, correlation(spread))
     gain = one.value - other.value
     if moments.images < 2:
         return Figure(gain)
     squares = max(float(spread[0, 0] + spread[1, 1] - 2 * spread[0, 1]), 0.0)
-    reach = NORMAL_95 * math.sqrt(moments.images / (moments.images - 1) * squares)
+    reach = _reach(moments.images, squares)
     return Figure(gain, gain - reach, gain + reach)
 
 
@@ -171,6 +174,26 @@ def wilson_interval(share: float, trials: float) -> tuple[float, float]:
     centre = (share + shrink / 2) / (1 + shrink)
     reach = math.sqrt(share * (1 - share) * shrink + shrink**2 / 4) / (1 + shrink)
     return max(centre - reach, 0.0), min(centre + reach, 1.0)
+
+
+def _reach(images: int, squares: float) -> float:
+    """Half the width of the 95 % interval of a sum over two images or more, of its squared residuals."""
+    return float(stdtrit(images - 1, 0.975)) * math.sqrt(images / (images - 1) * squares)
+
+
+def _is_share_of_images(ratio: Ratio, moments: Moments) -> bool:
+    """Whether it is a mean over images each of which counts 0 or 1."""
+
+    def product(one: Mapping[int, float], other: Mapping[int, float]) -> float:
+        return sum(a * b * float(moments.products[i, k]) for i, a in one.items() for k, b in other.items())
+
+    # The numbers below the line are all 1, and those above equal their squares.
+    ones = product(ratio.under, ratio.under)
+    return (
+        moments.images > 1
+        and ones == moments.images
+        and math.isclose(product(ratio.over, ratio.over), product(ratio.over, ratio.under), rel_tol=1e-12)
+    )
 
 
 def _squared_residuals(ratio: Ratio, value: float, moments: Moments) -> float:

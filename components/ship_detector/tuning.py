@@ -73,9 +73,11 @@ def report(
 
     Returns:
         `thresholds` (chosen) and `untuned`; `images`, `ships`, `empty` (numbers of eval images); `dice` by
-        kind of image, mean over images at the chosen thresholds; and the table of the choice:
+        kind of image, mean over images at the chosen thresholds (at the nearest mask threshold of the table,
+        where an untuned one is not in it); and the table of the choice:
         `mask_thresholds` and `ship_thresholds` with `dice_by_ship_threshold` [ship threshold][threshold], and
-        `min_ship_pixels` with `dice_by_area` [area][threshold] at the chosen ship threshold, both at the
+        `min_ship_pixels`, the chosen one among them, with `dice_by_area` [area][threshold] at the chosen ship
+        threshold, both at the
         chosen classifier threshold; `classifier_thresholds` with `dice_by_classifier` (the other thresholds
         as chosen) and `silenced_ships` (ship images silenced). Numbers that need images are null where there
         are none.
@@ -98,15 +100,16 @@ def report(
     }
     if not images:
         return summary
+    areas = sorted({*MIN_SHIP_PIXELS, chosen.min_ship_pixels})
     return summary | {
         "mask_thresholds": _figures(MASK_THRESHOLDS),
         "ship_thresholds": _figures(SHIP_THRESHOLDS),
         "dice_by_ship_threshold": [
             _figures(table.dice(confirmed, float(ship)).mean(0)) for ship in SHIP_THRESHOLDS
         ],
-        "min_ship_pixels": list(MIN_SHIP_PIXELS),
+        "min_ship_pixels": areas,
         "dice_by_area": [
-            _figures(table.dice(confirmed, chosen.ship_threshold, area).mean(0)) for area in MIN_SHIP_PIXELS
+            _figures(table.dice(confirmed, chosen.ship_threshold, area).mean(0)) for area in areas
         ],
         "classifier_thresholds": _figures(CLASSIFIER_THRESHOLDS),
         "dice_by_classifier": _figures(

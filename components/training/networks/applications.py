@@ -47,13 +47,15 @@ def application(name: str, weights: str | None = IMAGENET) -> keras.Model:
             # That the size is open, which it says of MobileNet.
             warnings.filterwarnings("ignore", "`input_shape` is undefined")
             network = build(include_top=False, weights=weights, input_tensor=pixels, **options)
-    except (ValueError, OSError, KeyError, UserWarning) as error:
+    except Exception as error:
+        # Keras raises a plain Exception for a download that was refused, and lets through a broken one.
+        if weights == IMAGENET and (type(error) is Exception or isinstance(error, OSError)):
+            raise _not_downloaded(name, error) from error
+        if not isinstance(error, ValueError | OSError | KeyError | UserWarning):
+            raise
         raise TrainingError(
             f"encoder_weights: {weights} does not fit {name}: {_first_line(error)}"
         ) from error
-    except Exception as error:
-        # Keras raises a plain Exception for a download that failed.
-        raise _not_downloaded(name, error) from error
     return keras.Model(image, _taps(network), name=name.lower())
 
 

@@ -258,7 +258,7 @@ def delta_method(above: NDArray[Any], below: NDArray[Any]) -> tuple[float, float
     ratio = above.sum() / below.sum()
     residuals = above - ratio * below
     variance = residuals.var(ddof=1) / len(above) / below.mean() ** 2
-    reach = stats.norm.ppf(0.975) * np.sqrt(variance)
+    reach = stats.t.ppf(0.975, len(above) - 1) * np.sqrt(variance)
     return ratio, ratio - reach, ratio + reach
 
 
@@ -306,8 +306,12 @@ def expected_of_masks(images: list[Scored], head: str) -> dict[str, tuple[float,
                 expected[name] = (1.0,)
         elif name.startswith(("ship_recall", "ship_precision")):
             expected[name] = clustered_wilson(above, below)
+        elif len(images) == 1:
+            expected[name] = (above[0] / below[0],)
+        elif np.all(below == 1) and np.isin(above, (0, 1)).all():
+            expected[name] = clustered_wilson(above, below)
         else:
-            expected[name] = delta_method(above, below) if len(images) > 1 else (above[0] / below[0],)
+            expected[name] = delta_method(above, below)
     return expected
 
 
@@ -485,9 +489,10 @@ def test_one_empty_image_and_crosses_of_the_settings(tmp_path: Path) -> None:
         assert part.value(CLASSIFIER, "accuracy") == 0
 
 
-def test_a_cross_of_an_unknown_feature_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"evaluation\.crosses.*Sauce.*Source"):
-        eval_config(EvaluationSettings(crosses=(("Sauce", HAS_SHIP),)), ("Source",))
+@pytest.mark.parametrize("settings", [{"crosses": (("Sauce", HAS_SHIP),)}, {"slice_columns": ("Sauce",)}])
+def test_an_unknown_feature_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=rf"evaluation\.{next(iter(settings))}.*Sauce.*Source"):
+        eval_config(EvaluationSettings(**settings), ("Source",))
 
 
 def test_without_any_image_there_is_nothing_to_tell(tmp_path: Path) -> None:

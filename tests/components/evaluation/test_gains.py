@@ -36,7 +36,7 @@ def shares(right, other_right):
 def test_of_means_it_is_the_interval_of_the_mean_difference():
     gain = estimate_gain(MEAN, moments(ONE, OTHER))
     differences = ONE[:, 1] - OTHER[:, 1]
-    reach = stats.norm.ppf(0.975) * stats.sem(differences)
+    reach = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
     mean = differences.mean()
     assert (gain.value, gain.lower, gain.upper) == pytest.approx((mean, mean - reach, mean + reach))
     # Unpaired, the hardness of the images would hide it.
@@ -50,7 +50,7 @@ def test_of_ratios_it_agrees_with_resampling():
     assert gain.value == pytest.approx(
         ONE[:, 2].sum() / ONE[:, 3].sum() - OTHER[:, 2].sum() / OTHER[:, 3].sum()
     )
-    deviation = (gain.upper - gain.lower) / (2 * stats.norm.ppf(0.975))
+    deviation = (gain.upper - gain.lower) / (2 * stats.t.ppf(0.975, 39))
     assert deviation == pytest.approx(np.std(resampled[0] - resampled[1]), rel=0.1)
 
 

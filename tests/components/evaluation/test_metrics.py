@@ -40,7 +40,7 @@ MEAN = Ratio({0: 1.0}, {1: 1.0})
 def test_the_interval_of_a_mean_is_that_of_its_standard_error() -> None:
     values = np.random.default_rng(1).random(50)
     figure = estimate(MEAN, moments(np.column_stack([values, np.ones(50)])))
-    low, high = stats.norm.interval(0.95, values.mean(), stats.sem(values))
+    low, high = stats.t.interval(0.95, 49, values.mean(), stats.sem(values))
     assert figure is not None
     assert (figure.value, figure.lower, figure.upper) == pytest.approx((values.mean(), low, high), abs=1e-9)
 
@@ -57,6 +57,21 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
         assert figure is not None and figure.lower is not None and figure.upper is not None
         covered += figure.lower <= 0.7 <= figure.upper
     assert 0.92 <= covered / 400 <= 0.98
+
+
+def test_the_interval_of_a_mean_of_few_images_covers_the_truth_too() -> None:
+    """Dice of three images with ships, and of ten without ships of which 95 % are left empty."""
+    rng = np.random.default_rng(3)
+    covered = {"ships": 0, "empty": 0}
+    for _ in range(400):
+        for kind, truth, values in (
+            ("ships", 0.6, rng.beta(3, 2, 3)),
+            ("empty", 0.95, (rng.random(10) < 0.95).astype(float)),
+        ):
+            figure = estimate(MEAN, moments(np.column_stack([values, np.ones(len(values))])))
+            assert figure is not None and figure.lower is not None and figure.upper is not None
+            covered[kind] += figure.lower <= truth <= figure.upper
+    assert all(0.9 <= count / 400 <= 0.995 for count in covered.values()), covered
 
 
 @pytest.mark.parametrize(("share", "trials"), [(0.0, 5), (1.0, 5), (0.25, 40), (1.0, 1)])

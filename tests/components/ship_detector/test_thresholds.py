@@ -295,4 +295,7 @@ def test_the_report_tells_the_dice_at_the_chosen_values_and_the_tables() -> None
     column = told["mask_thresholds"].index(chosen.mask_threshold)
     row = told["min_ship_pixels"].index(chosen.min_ship_pixels)
     assert told["dice_by_area"][row][column] == told["dice"]["all"]
+    untuned = report(images, replace(chosen, min_ship_pixels=33), UNTUNED, cascade=True)
+    row = untuned["min_ship_pixels"].index(33)
+    assert untuned["dice_by_area"][row][column] == untuned["dice"]["all"]
     assert report([], UNTUNED, UNTUNED, cascade=True)["dice"] == {"all": None, "ships": None, "empty": None}

@@ -144,6 +144,18 @@ def test_a_failed_download_says_which_file_to_fetch_and_which_setting_to_give(
         application("MobileNetV3Large", "imagenet")
 
 
+def test_a_download_that_breaks_off_is_not_taken_for_wrong_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def breaks_off(*_: object) -> None:
+        raise ConnectionResetError("Connection reset by peer")
+
+    monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", breaks_off)
+    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path))
+    with pytest.raises(InputError, match=r"could not be downloaded \(.*reset by peer"):
+        application("MobileNetV3Large", "imagenet")
+
+
 def test_encoder_statistics_stay_frozen_and_early_blocks_too() -> None:
     network = SEGMENTERS["pretrained"](SegmenterSettings())
     assert set_encoder_training(network, tuned=True)
