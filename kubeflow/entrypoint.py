@@ -6,6 +6,7 @@ without artifact types, and expects an ExecutorOutput with URIs; TFX opens the U
 
 import argparse
 import json
+import logging
 import os
 import sys
 import traceback
@@ -36,6 +37,8 @@ def main(argv: list[str]) -> int:
     # Read when TensorFlow loads; the second as in `pipeline.run_command`.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    logging.basicConfig()
+    logging.getLogger("ships").setLevel(logging.INFO)
     try:
         _configure_beam(beam_args)
         if arguments.task == PLAN:
@@ -93,11 +96,13 @@ def _run_stage(
     task: Message, executor: str, types: dict[str, str], beam_args: list[str], staging: Staging
 ) -> None:
     """Run a TFX executor on staged artifacts, by TFX's own container entrypoint."""
+    from rich.console import Console  # noqa: PLC0415
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor  # noqa: PLC0415
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor  # noqa: PLC0415
     from tfx.utils.import_utils import import_class_by_path  # noqa: PLC0415
 
     from pipeline.beam import beam_in_this_process  # noqa: PLC0415
+    from pipeline.console import ProgressDisplay  # noqa: PLC0415
 
     elsewhere = outside_runner(beam_args) and issubclass(import_class_by_path(executor), BaseBeamExecutor)
     if elsewhere:
@@ -116,7 +121,8 @@ def _run_stage(
         json_serialized_invocation_args=json.dumps(task),
         json_serialized_inputs_spec_args=json.dumps(_parameter_types(properties)),
     )
-    with beam_in_this_process():
+    # The log of the pod is all that can be seen of a task while it runs.
+    with beam_in_this_process(), ProgressDisplay(Console(stderr=True)):
         kubeflow_v2_run_executor.main((arguments, beam_args))
     output_file = Path(task["outputs"]["outputFile"])
     told = json.loads(output_file.read_text(encoding="utf-8"))

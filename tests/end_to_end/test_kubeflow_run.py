@@ -104,7 +104,10 @@ def test_every_task_runs_and_the_gate_waits_for_a_person(waiting_run, compiled, 
 def test_a_trainer_whose_node_vanished_goes_on_in_another_pod(waiting_run):
     assert waiting_run.attempts["segmenter"] == 2
     assert {count for task, count in waiting_run.attempts.items() if task != "segmenter"} == {1}
-    assert "Segmenter goes on from step 2" in waiting_run.printed["segmenter"]
+    printed = waiting_run.printed["segmenter"]
+    assert "Segmenter goes on from step 2" in printed
+    assert "Segmenter, epoch 2: " in printed
+    assert "4/4 steps" in printed
 
 
 def test_artifacts_lie_in_the_object_store_under_the_uris_that_are_recorded(waiting_run, backend):
