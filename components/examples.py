@@ -35,7 +35,8 @@ LABEL_REASON = "label_reason"
 # 0 where the label is a mask of the image, but hardly one of ships; `LABEL_DOUBT` says why.
 LABEL_PLAUSIBLE = "label_plausible"
 LABEL_DOUBT = "label_doubt"
-# 1 for a copy of an image whose name comes before; `DUPLICATE_OF` is that name, "" for an image of its own.
+# 1 for a copy of another image; `DUPLICATE_OF` names that one, "" for an image of its own. Of several copies
+# the first by name with a good label is the original, see `ship_example_gen.copies`.
 IS_DUPLICATE = "is_duplicate"
 DUPLICATE_OF = "duplicate_of"
 # Every feature of an Example but the quality scalars and the columns of the user's scene table.

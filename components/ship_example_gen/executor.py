@@ -12,6 +12,7 @@ from tfx.types import artifact_utils
 
 from components.examples import IMAGE_COUNT, SPLITS
 from components.progress import running
+from components.ship_example_gen.copies import choose_originals
 from components.ship_example_gen.example import PlannedImage
 from components.ship_example_gen.ingestion import (
     LABEL_ISSUES_FILE,
@@ -62,18 +63,21 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         scratch = posixpath.join(report.uri, "scratch")
         planned: StoredLists[PlannedImage] = StoredLists(scratch, "planned")
         known: StoredLists[Measured] = StoredLists(scratch, "measured")
+        order = record_order(inputs)
         groups = measure_by_beam(
             self._make_beam_pipeline,
-            record_order(inputs),
+            order,
             measure,
             known,
             stage=STAGE,
             find_overlaps=settings.find_overlaps,
         )
+        issues = inputs.labels.issues_without_image({image.image_id for image in inputs.images})
         if groups is not None:
             _tell_overlaps(groups, inputs, report.uri)
+            groups, contradictions = choose_originals(groups, order, known, inputs.labels)
+            issues += contradictions
         images = plan(inputs, settings, groups)
-        image_ids = {image.image_id for image in inputs.images}
 
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
@@ -81,14 +85,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         pipeline = self._make_beam_pipeline()
         with running(STAGE, len(images), "images"), pipeline:
-            others = inputs.labels.issues_without_image(image_ids)
             ingest(
                 pipeline,
                 images,
                 planned=planned,
                 known=known,
                 measure=measure,
-                issues=others,
+                issues=issues,
                 examples_uri=examples.uri,
                 report_uri=report.uri,
             )
@@ -101,7 +104,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 f"{len(images)} images are listed but {total} Examples were written: {written}"
             )
         examples.set_int_custom_property(IMAGE_COUNT, total)
-        issues = count_issues(posixpath.join(report.uri, LABEL_ISSUES_FILE))
+        counts = count_issues(posixpath.join(report.uri, LABEL_ISSUES_FILE))
         logging.info(
             "ShipExampleGen: %d images listed = %d Examples (%d decodable, %d undecodable); %s; "
             "label issues: %s",
@@ -110,7 +113,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             total - undecodable,
             undecodable,
             ", ".join(f"{split} {count}" for split, count in written.items()),
-            ", ".join(f"{kind} {count}" for kind, count in issues.most_common()) or "none",
+            ", ".join(f"{kind} {count}" for kind, count in counts.most_common()) or "none",
         )
         absent = [split for split, count in written.items() if not count]
         if absent:

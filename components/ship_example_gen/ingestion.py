@@ -106,7 +106,7 @@ def ingest(
         planned: receives the plan, for the workers.
         known: the measurements of these images in this order.
         measure: measures an image whose file has changed since.
-        issues: issues that concern no listed image.
+        issues: issues that are no outcome of measuring one image.
         examples_uri: receives `Split-NAME/data_tfrecord-*.gz` for each split, an empty split included.
         report_uri: receives `label_issues.csv`.
     """

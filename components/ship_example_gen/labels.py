@@ -16,6 +16,7 @@ The table as a whole must be readable (else InputError); everything wrong with a
 | speck: fewer pixels than any known ship, beside real ships              | repaired: dropped                |
 | nothing but specks; a ship larger than any known; ships that cover land | image doubted                    |
 | a ship on pixels of one brightness (no-data, blocks lost)               | image doubted                    |
+| rows of a copy of another image, unlike those of that one               | ignored (one issue per image)    |
 | rows of an image that is not there                                      | ignored (one issue per image)    |
 | row without an image id                                                 | ignored                          |
 
@@ -104,11 +105,15 @@ class LabelTable:
             Issue(self.path, str(line), "", "row without image id", "ignored") for line in self.nameless
         ]
         absent = [
-            Issue(self.path, _lines(rows), image_id, "labels without image", "ignored")
-            for image_id, rows in self.rows.items()
+            self.issue(image_id, "labels without image", "ignored")
+            for image_id in self.rows
             if image_id not in image_ids
         ]
         return nameless + absent
+
+    def issue(self, image_id: str, reason: str, action: Action) -> Issue:
+        """An issue about all rows of an image."""
+        return Issue(self.path, _lines(self.rows.get(image_id, ())), image_id, reason, action)
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,8 @@ class SceneGroups:
         group: int32 [images]; images with the same number show the same ground, directly or over others.
         links: `LINK` [links], by first and second; the best one of each pair of images that was compared. Not
             all pairs of a group are compared.
-        original: int64 [images], place of the first image of which this is a copy (duplicate or near
-            duplicate), or its own place.
+        original: int64 [images], place of the image of which this is a copy (duplicate or near duplicate),
+            the first of all copies unless `copies` chose another, or its own place.
     """
 
     group: NDArray[np.int32]

@@ -86,7 +86,7 @@ class Origin:
             first of them; else the image id.
         dealt_as: what decides the role. Images that show the same ground have it in common, whatever scenes
             they are said to be of.
-        duplicate_of: the first image of which this is a copy; "" if there is none.
+        duplicate_of: the image of which this is a copy; "" if there is none.
     """
 
     scene_id: str

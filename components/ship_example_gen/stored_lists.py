@@ -7,7 +7,7 @@ Imports no Beam, for processes that work on images.
 
 import pickle
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -47,6 +47,18 @@ class StoredLists(Generic[Item]):
         # Written by an earlier step of the same run.
         items: list[Item] = pickle.loads(read_bytes(self._path(number)))
         return items
+
+    def pick(self, places: Collection[int]) -> Iterator[tuple[int, Item]]:
+        """Items with their places, in ascending order, among all that were cut into lists by `write_all`.
+
+        Only the lists that hold one of them are read, one at a time.
+        """
+        numbers = sorted({place // _LISTED_TOGETHER for place in places})
+        for number in numbers:
+            start = number * _LISTED_TOGETHER
+            for place, item in enumerate(self.read(number), start):
+                if place in places:
+                    yield place, item
 
     def _path(self, number: int) -> str:
         return posixpath.join(self.folder, f"{self.kind}-{number:06d}")

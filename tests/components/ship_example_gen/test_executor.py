@@ -165,6 +165,23 @@ def test_broken_images_and_labels_are_all_there(ingested, make_data_set, ship, c
     ]  # fmt: skip
 
 
+def test_a_stray_copy_does_not_take_the_labelled_image_out(ingested, data_set):
+    for copy in ("image0 (1).jpg", "image0_copy.jpg"):
+        (data_set.images / copy).write_bytes((data_set.images / "image0.jpg").read_bytes())
+    with data_set.labels.open("a") as labels:
+        labels.write("image0_copy.jpg,\n")
+    outcome = ingested(data_set)
+    found = {name: _text(example, "duplicate_of") for name, example in outcome.examples.items()}
+    assert {name: original for name, original in found.items() if original} == {
+        "image0 (1).jpg": "image0.jpg",
+        "image0_copy.jpg": "image0.jpg",
+    }
+    assert [(row["line"], row["image_id"], row["reason"], row["action"]) for row in outcome.issues] == [
+        ("", "image0 (1).jpg", "no label row", "quarantined"),
+        ("8", "image0_copy.jpg", "label unlike that of its original: image0.jpg", "ignored"),
+    ]
+
+
 def _with_broken_files(data_set) -> None:
     whole = (data_set.images / "image1.jpg").read_bytes()
     (data_set.images / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
