@@ -11,9 +11,10 @@ from components.errors import InputError
 from components.parallel import AHEAD_PER_CORE, cores, in_order, thread_pool
 from components.progress import Meter
 from components.ship_example_gen.fingerprints import Fingerprints, fingerprint_file
+from components.ship_example_gen.inputs import read_scenes_of
 from components.ship_example_gen.listing import ImageFile, list_images
 from components.ship_example_gen.overlaps import Kind, SceneGroups, find_groups
-from components.ship_example_gen.scenes import SceneTable, leaking, origins, read_scenes
+from components.ship_example_gen.scenes import SceneTable, leaking, origins
 from pipeline.console import ProgressDisplay
 
 # More of them help nobody in a terminal; the table that is written shows the groups.
@@ -32,8 +33,8 @@ def find_scenes(images: str, output: Path | None, scenes: str, console: Console)
     Raises:
         InputError: no images, an unusable scene table, or the output cannot be written.
     """
-    known = read_scenes(scenes)
     listed = list_images(images)
+    known = read_scenes_of(listed, scenes)
     image_ids = [image.image_id for image in listed]
     with ProgressDisplay(console):
         groups = find_groups(_fingerprints(listed))

@@ -16,8 +16,9 @@ from rich.table import Table
 
 from components.errors import InputError
 from components.pages.markdown import markdown_table
+from components.ship_example_gen.inputs import read_scenes_of
 from components.ship_example_gen.listing import list_images
-from components.ship_example_gen.scenes import SceneTable, read_scenes
+from components.ship_example_gen.scenes import SceneTable
 from components.ship_example_gen.tables import read_table
 from pipeline.console import ProgressDisplay
 from pipeline.quiet import libraries_into
@@ -89,7 +90,7 @@ def screen(
     """
     listed = list_images(images)
     expected = _read_manifest(manifest) if manifest else {}
-    scene_table = read_scenes(scenes)
+    scene_table = read_scenes_of(listed, scenes)
     if output:
         _write(output, "", mode="a")
     with contextlib.ExitStack() as stack:

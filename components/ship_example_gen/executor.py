@@ -58,6 +58,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         report = artifact_utils.get_single_instance(output_dict["label_report"])
         labels = str(exec_properties["labels"])
         inputs = read_inputs(str(exec_properties["images"]), labels, str(exec_properties.get("scenes") or ""))
+        if exec_properties.get("scenes"):
+            logging.info(
+                "ShipExampleGen: the scene table names %d of %d images",
+                inputs.scenes.count_known(image.image_id for image in inputs.images),
+                len(inputs.images),
+            )
         settings = IngestionSettings.model_validate_json(str(exec_properties["settings"]))
         measure = Measure(labels, settings)
         scratch = posixpath.join(report.uri, "scratch")

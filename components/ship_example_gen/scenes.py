@@ -3,7 +3,7 @@
 A scene is known from the user's table or, where that says nothing, found by `overlaps`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,12 +23,16 @@ class SceneTable:
     Attributes:
         extra_columns: names of the slicing features, in the order of the file.
         scene_ids: image id -> scene id, for images whose scene is known.
-        extras: image id -> values of the extra columns.
+        extras: image id -> values of the extra columns, for every image that has a row.
     """
 
     extra_columns: tuple[str, ...] = ()
     scene_ids: dict[str, str] = field(default_factory=dict)
     extras: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def count_known(self, image_ids: Iterable[str]) -> int:
+        """How many of the images the table names."""
+        return sum(image_id in self.extras for image_id in image_ids)
 
     def scene_of(self, image_id: str) -> str:
         """Scene of an image; the image is its own scene where none is known."""

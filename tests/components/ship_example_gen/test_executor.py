@@ -107,6 +107,7 @@ def test_clean_images(ingested, data_set, ship, caplog):
                for image_id, split in outcome.splits.items())  # fmt: skip
     assert outcome.issues == []
     assert "5 images listed = 5 Examples (5 decodable, 0 undecodable)" in caplog.text
+    assert "the scene table names 3 of 5 images" in caplog.text
     assert (told[-1].done, told[-1].total, told[-1].finished) == (5, 5, True)
 
 

@@ -114,6 +114,14 @@ def test_labels_of_other_images(data_set):
     assert "'image0.jpg'" in message
 
 
+@pytest.mark.parametrize("rows", ["image0,harbour,airbus\nimage1,harbour,airbus\n", ""])
+def test_scenes_of_other_images(data_set, rows):
+    data_set.scenes.write_text(f"ImageId,SceneId,Source\n{rows}")
+    message = refusal(data_set)
+    assert message.startswith(f"{data_set.scenes}: no row names an image of {data_set.images}; ")
+    assert ("its first id is 'image0'" if rows else "it has no rows") in message
+
+
 def test_labels_without_rows(data_set):
     data_set.labels.write_text("ImageId,EncodedPixels\n")
     assert "it has no rows" in refusal(data_set)
