@@ -24,7 +24,10 @@ def open_to_read(path: str) -> IO[bytes]:
     from apache_beam.io.filesystem import CompressionTypes  # noqa: PLC0415 - heavy, see module docstring
     from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415
 
-    file: IO[bytes] = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    try:
+        file: IO[bytes] = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    except ValueError as error:
+        raise _no_filesystem(path) from error
     return file
 
 
@@ -40,8 +43,22 @@ def open_to_write(path: str) -> IO[bytes]:
     from apache_beam.io.filesystem import CompressionTypes  # noqa: PLC0415
     from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415
 
-    file: IO[bytes] = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    try:
+        file: IO[bytes] = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    except ValueError as error:
+        raise _no_filesystem(path) from error
     return file
+
+
+def _no_filesystem(path: str) -> OSError:
+    """What is wrong with a path that Beam answers with a ValueError: unknown scheme, or not well-formed."""
+    from apache_beam.io.filesystem import FileSystem  # noqa: PLC0415
+
+    schemes = sorted({str(known.scheme()) for known in FileSystem.get_all_subclasses() if known.scheme()})
+    return OSError(
+        f"{path} is in no filesystem that Beam knows; a local path goes without '://', others begin with "
+        f"{', '.join(f'{scheme}://' for scheme in schemes)}"
+    )
 
 
 def read_bytes(path: str) -> bytes:

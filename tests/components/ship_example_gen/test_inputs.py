@@ -57,6 +57,13 @@ def test_folder_in_place_of_a_table(data_set):
         check_inputs(str(data_set.images), str(data_set.images))
 
 
+@pytest.mark.parametrize("table", ["https://example.org/labels.csv", "file:///data/labels.csv"])
+def test_table_at_an_address_that_is_no_filesystem(data_set, table):
+    for labels, scenes in ((table, ""), (str(data_set.labels), table)):
+        with pytest.raises(InputError, match=rf"cannot read the table {table}: .* gs://, .*s3://"):
+            check_inputs(str(data_set.images), labels, scenes)
+
+
 @pytest.mark.parametrize(
     ("header", "missing"),
     [

@@ -6,7 +6,7 @@ import pytest
 
 from components.beam_files import read_bytes
 from components.errors import InputError
-from components.ship_example_gen.listing import data_fingerprint, list_images
+from components.ship_example_gen.listing import data_fingerprint, list_images, read_or_nothing
 
 
 def test_lists_known_endings_by_name_in_any_case(tmp_path):
@@ -85,6 +85,10 @@ def test_remote_folder(memory_filesystem):
         list_images("memory://elsewhere")
     with pytest.raises(InputError, match="no such table"):
         data_fingerprint("memory://images", "memory://labels.csv", "")
+
+
+def test_nothing_is_read_from_an_unknown_filesystem():
+    assert read_or_nothing("nosuch://images/a.jpg") == b""
 
 
 def test_remote_folder_of_an_unknown_filesystem():
