@@ -28,8 +28,10 @@ CHANNELS = "channels"
 FORMAT = "format"
 FILE_BYTES = "file_bytes"
 SHA1 = "sha1"
-# 1 or 0; an image with a 0 is quarantined. `LABEL_REASON` says why, "" for a label that can be trusted.
+# 1 or 0; an image with a 0 is quarantined. `LABEL_REASON` says why, "" for a label that can be trusted, and
+# `DECODE_REASON`, "" for an image that can be decoded or is simply no image or not whole.
 DECODE_OK = "decode_ok"
+DECODE_REASON = "decode_reason"
 LABEL_OK = "label_ok"
 LABEL_REASON = "label_reason"
 # 0 where the label is a mask of the image, but hardly one of ships; `LABEL_DOUBT` says why.
@@ -42,7 +44,7 @@ DUPLICATE_OF = "duplicate_of"
 # Every feature of an Example but the quality scalars and the columns of the user's scene table.
 IMAGE_FEATURES = (
     IMAGE, IMAGE_ID, ENCODED_PIXELS, SHIP_COUNT, SHIP_GROUP, HAS_SHIP, SHIP_PIXELS, SCENE_ID, HEIGHT, WIDTH,
-    CHANNELS, FORMAT, FILE_BYTES, SHA1, DECODE_OK, LABEL_OK, LABEL_REASON,
+    CHANNELS, FORMAT, FILE_BYTES, SHA1, DECODE_OK, DECODE_REASON, LABEL_OK, LABEL_REASON,
     LABEL_PLAUSIBLE, LABEL_DOUBT, IS_DUPLICATE, DUPLICATE_OF,
 )  # fmt: skip
 

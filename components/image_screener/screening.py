@@ -30,6 +30,7 @@ from components import examples
 from components.errors import InputError
 from components.examples import (
     DECODE_OK,
+    DECODE_REASON,
     DUPLICATE_OF,
     IS_DUPLICATE,
     LABEL_DOUBT,
@@ -43,7 +44,12 @@ from components.ship_example_gen.quality import measure
 # Without these two nothing can be trained, so they are judged whatever the settings say.
 ESSENTIAL = (DECODE_OK, LABEL_OK)
 # Features that say in words why another one is as it should not be.
-_NOTES = {LABEL_OK: LABEL_REASON, LABEL_PLAUSIBLE: LABEL_DOUBT, IS_DUPLICATE: DUPLICATE_OF}
+_NOTES = {
+    DECODE_OK: DECODE_REASON,
+    LABEL_OK: LABEL_REASON,
+    LABEL_PLAUSIBLE: LABEL_DOUBT,
+    IS_DUPLICATE: DUPLICATE_OF,
+}
 
 # Those of tfx_bsl's decoder.
 _ARROW_TYPES = {
@@ -107,6 +113,7 @@ def image_row(image_bytes: bytes) -> Row:
         LABEL_PLAUSIBLE: [1],
         IS_DUPLICATE: [0],
         DECODE_OK: [int(decoded.rgb is not None)],
+        DECODE_REASON: [decoded.reason.encode()],
         examples.HEIGHT: [decoded.height],
         examples.WIDTH: [decoded.width],
         examples.CHANNELS: [decoded.channels],
@@ -266,7 +273,7 @@ class Judge:
         if not values or len(values) != 1:
             return Finding(name, "", self._expected(name), info.description.strip())
         reasons = (table.column(_NOTES[name])[index].as_py() or []) if name in _NOTES else []
-        note = "; ".join(_as_text(reason) for reason in reasons)
+        note = "; ".join(_as_text(reason) for reason in reasons if reason)
         return Finding(name, _as_text(values[0]), self._expected(name), note)
 
     def _expected(self, name: str) -> str:

@@ -1,7 +1,7 @@
 """Bytes of one image file to pixels, or the finding that they are no whole image.
 
-TensorFlow is imported with the first JPEG that is not plain: neither the command line nor processes that
-measure images are to wait for it, or hold its 350 MB.
+TensorFlow is imported with the first GIF, BMP or JPEG that is not plain: neither the command line nor
+processes that measure images are to wait for it, or hold its 350 MB.
 """
 
 import struct
@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+# What `tf.io.decode_image` reads, and with it training and serving.
+_DECODED = ("JPEG", "PNG", "GIF", "BMP")
 # The formats that are worth naming in a quarantine reason. Pillow knows more, but some of those start
-# external programs (EPS) and none is a plausible satellite tile. The serving path decodes the first four.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "JPEG2000")
+# external programs (EPS) and none is a plausible satellite tile.
+_FORMATS = (*_DECODED, "TIFF", "WEBP", "JPEG2000")
 # 8192 x 8192, eight times a scene 2,800 px wide; a header that promises more is taken for a bomb.
 _MAX_PIXELS = 1 << 26
 # A progressive JPEG goes over all its pixels once a scan, as often as it likes; encoders write about ten.
@@ -54,12 +56,15 @@ class Decoded:
             0 if the image cannot be decoded.
         rgb: uint8 [height, width, 3]; None if not every pixel could be decoded.
         luma_steps: the 64 quantization steps of a JPEG's first table; empty for other formats.
+        reason: why an image that need not be damaged has no pixels here; "" if there is no more to say than
+            that not all of it can be decoded.
     """
 
     format: str
     channels: int
     rgb: NDArray[np.uint8] | None
     luma_steps: tuple[int, ...] = ()
+    reason: str = ""
 
     @property
     def height(self) -> int:
@@ -138,10 +143,11 @@ def stated_pixels(path: Path) -> int:
 def decode(image_bytes: bytes) -> Decoded:
     """Decodes an image completely. Bad bytes are a finding, never an exception.
 
-    What TensorFlow refuses of a JPEG could not be used in training and serving, so it has no pixels here. The
-    pixels of a plain JPEG come from OpenCV, which takes four fifths of TensorFlow's time and two thirds of
-    Pillow's for the same ones (see `_is_plain`); those of all others from TensorFlow itself. Other formats
-    are decoded by Pillow; what it accepts of a PNG agrees with `tf.io.decode_image`. Tests see to this.
+    What TensorFlow refuses could not be used in training and serving, so it has no pixels here. The pixels of
+    a plain JPEG come from OpenCV, which takes four fifths of TensorFlow's time and two thirds of Pillow's for
+    the same ones (see `_is_plain`); those of all others from TensorFlow itself. Other formats are decoded by
+    Pillow; what it accepts of a PNG agrees with `tf.io.decode_image`, and a GIF or BMP is decoded by both.
+    Tests see to this.
 
     Args:
         image_bytes: the file as found; may be empty or no image at all.
@@ -150,12 +156,16 @@ def decode(image_bytes: bytes) -> Decoded:
     try:
         with Image.open(BytesIO(image_bytes), formats=_FORMATS) as image:
             name = _format(image)
+            if name not in _DECODED:
+                return Decoded(name, 0, None, reason=f"{name} is none of {', '.join(_DECODED)}")
             if image.width * image.height > _MAX_PIXELS:
                 return Decoded(name, 0, None)
             if name == "PNG":
                 _check_png(image_bytes)
             channels = len(image.getbands())
             rgb = _decode_jpeg(image_bytes, image) if name == "JPEG" else _rgb8(image)
+            if name in ("GIF", "BMP") and not _is_seen_by_tensorflow(image_bytes, image, rgb):
+                return Decoded(name, 0, None, reason=f"a {name} of a kind that TensorFlow does not read")
             luma_steps = tuple(getattr(image, "quantization", {}).get(0, ()))
     except _DAMAGE:
         return Decoded(name, 0, None)
@@ -175,7 +185,7 @@ def _decode_jpeg(image_bytes: bytes, image: Image.Image) -> NDArray[np.uint8]:
             return np.asarray(rgb, np.uint8)
     import tensorflow as tf  # noqa: PLC0415 - heavy, see module docstring
 
-    _check_scans(image_bytes, image.width * image.height)
+    _check_scans(image.width * image.height, image_bytes.count(_START_OF_SCAN))
     try:
         # The view of the tensor: `.numpy()` would copy it.
         # The exact transform gives the pixels of every other decoder; TensorFlow's default is 5 % faster.
@@ -202,16 +212,32 @@ def _is_plain(image_bytes: bytes) -> bool:
     return bool(codes[-1] == _END_OF_IMAGE[1] and ((within == 0) | (within & 0xF8 == 0xD0)).all())
 
 
-def _check_scans(image_bytes: bytes, pixels: int) -> None:
-    """Raises ValueError if a JPEG goes over its pixels more often than any encoder makes it."""
-    if pixels * image_bytes.count(_START_OF_SCAN) > MAX_PIXEL_SCANS:
+def _check_scans(pixels: int, scans: int) -> None:
+    """Raises ValueError if a decoder goes over the pixels more often than any encoder makes it."""
+    if pixels * scans > MAX_PIXEL_SCANS:
         raise ValueError("more scans than any encoder writes")
 
 
+def _is_seen_by_tensorflow(image_bytes: bytes, image: Image.Image, rgb: NDArray[np.uint8]) -> bool:
+    """Whether TensorFlow sees the same pixels: it refuses a BMP of 1 bit, and takes a palette for grey.
+
+    Raises:
+        ValueError: an animation that takes too long, since all its frames are decoded for the first one.
+    """
+    import tensorflow as tf  # noqa: PLC0415 - heavy, see module docstring
+
+    _check_scans(image.width * image.height, getattr(image, "n_frames", 1))
+    try:
+        seen = tf.io.decode_image(image_bytes, channels=3, expand_animations=False)
+    except tf.errors.OpError:
+        return False
+    return np.array_equal(rgb, seen)
+
+
 def _rgb8(image: Image.Image) -> NDArray[np.uint8]:
-    """All pixels as uint8 [height, width, 3]; integers and floats of more than 8 bits are scaled to 0-255."""
-    if image.mode.startswith(("I", "F")):
-        values = np.nan_to_num(np.asarray(image, dtype=np.float32))
+    """All pixels as uint8 [height, width, 3]; integers of more than 8 bits are scaled to 0-255."""
+    if image.mode.startswith("I"):
+        values = np.asarray(image, dtype=np.float32)
         top = float(values.max(initial=0.0))
         grey = (values.clip(0) * (255 / top) if top > 255 else values.clip(0)).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)

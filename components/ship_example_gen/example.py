@@ -50,6 +50,7 @@ def make_example(image: PlannedImage, image_bytes: bytes, measured: Measured) ->
         examples.SCENE_ID: [image.scene_id],
         examples.FORMAT: [measured.format],
         examples.SHA1: [measured.sha1.hex()],
+        examples.DECODE_REASON: [measured.decode_reason],
         examples.LABEL_REASON: [in_one_cell(label.faults, "; ")],
         examples.LABEL_DOUBT: [in_one_cell(label.doubts, "; ")],
         examples.DUPLICATE_OF: [image.duplicate_of],

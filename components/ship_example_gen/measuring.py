@@ -49,6 +49,7 @@ class Measured:
         channels: likewise.
         height: likewise.
         width: likewise.
+        decode_reason: `Decoded.reason`.
         scalars: the measures of the pixels, by name; none for an image that cannot be decoded.
         label: the checked label rows.
     """
@@ -61,6 +62,7 @@ class Measured:
     channels: int
     height: int
     width: int
+    decode_reason: str
     scalars: dict[str, float]
     label: Label
 
@@ -107,6 +109,7 @@ class Measure:
             channels=decoded.channels,
             height=decoded.height,
             width=decoded.width,
+            decode_reason=decoded.reason,
             scalars=measure(decoded),
             label=judge_rows(
                 self.labels, image.image_id, image.rows, size=size, limits=self.limits, luma=decoded.luma

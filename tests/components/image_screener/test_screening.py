@@ -61,6 +61,10 @@ def test_undecodable_image_has_one_reason(judge):
 
 
 def test_bad_label_is_told_with_its_reason(judge):
+    (found,) = found_in(judge, [ORDINARY | {"decode_ok": [0], "decode_reason": [b"TIFF is no PNG"]}])
+    assert [str(finding) for finding in found] == ["decode_ok 0 not in [1, 1]: TIFF is no PNG"]
+    (found,) = found_in(judge, [ORDINARY | {"decode_ok": [0], "decode_reason": [b""]}])
+    assert [str(finding) for finding in found] == ["decode_ok 0 not in [1, 1]"]
     (found,) = found_in(judge, [ORDINARY | {"label_ok": [0], "label_reason": [b"odd number of figures"]}])
     assert [str(finding) for finding in found] == ["label_ok 0 not in [1, 1]: odd number of figures"]
     (found,) = found_in(judge, [ORDINARY | {"label_plausible": [0], "label_doubt": [b"ships cover land"]}])
@@ -103,7 +107,7 @@ def test_decode_reads_the_judged_values_of_examples(judge, make_example, sea_jpe
     example = make_example(sea_jpeg)
     table = judge.decode([example.SerializeToString()])
     assert set(table.schema.names) == {
-        *ORDINARY, "label_reason", "label_doubt", "duplicate_of", "image_id", "sha1",
+        *ORDINARY, "decode_reason", "label_reason", "label_doubt", "duplicate_of", "image_id", "sha1",
     }  # fmt: skip
     (row,) = table.to_pylist()
     assert (row["height"], row["format"], row["ship_count"]) == ([768], [b"JPEG"], [0])

@@ -49,14 +49,21 @@ PNGS = [
     _file(Image.fromarray(np.asarray(_PICTURE.convert("L")).astype(np.uint16) * 200), "PNG"),
     _file(_PICTURE.convert("1"), "PNG"),
 ]
+GIFS_AND_BMPS = [
+    _file(_PICTURE.convert("P"), "GIF"),
+    _file(_PICTURE, "GIF", save_all=True, append_images=[_picture(120, 88).rotate(180)]),
+    _file(_PICTURE, "BMP"),
+    _file(_PICTURE.convert("L"), "BMP"),
+    _file(_PICTURE.convert("RGBA"), "BMP"),
+]
+# Those that TensorFlow cannot decode.
 OTHERS = [
     _file(_PICTURE, "TIFF"),
     _file(_PICTURE, "TIFF", compression="tiff_lzw"),
     _file(_PICTURE, "TIFF", compression="jpeg"),
     _file(_PICTURE, "TIFF", compression="tiff_deflate"),
     _file(Image.fromarray(np.asarray(_PICTURE.convert("L")).astype(np.float32)), "TIFF"),
-    _file(_PICTURE.convert("P"), "GIF"),
-    _file(_PICTURE, "BMP"),
+    _file(_PICTURE.convert("1"), "BMP"),
     _file(_PICTURE, "WEBP"),
     _file(_PICTURE, "JPEG2000"),
 ]
@@ -74,7 +81,7 @@ _EDIT = st.one_of(
     st.tuples(st.just("cut"), _PLACE, st.integers(1, 2000)),
     st.tuples(st.just("repeat"), _PLACE, st.integers(1, 2000)),
     st.tuples(st.just("end"), _PLACE, st.just(0)),
-    st.tuples(st.just("splice"), _PLACE, st.sampled_from([*JPEGS, *PNGS, *OTHERS])),
+    st.tuples(st.just("splice"), _PLACE, st.sampled_from([*JPEGS, *PNGS, *GIFS_AND_BMPS, *OTHERS])),
 )
 
 
@@ -117,9 +124,8 @@ def _check(image: bytes) -> None:
     assert decoded.channels >= 1
     if decoded.rgb.size < 1 << 24:
         assert all(map(math.isfinite, measure_rgb(decoded.rgb).values()))
-    if decoded.format in ("JPEG", "PNG"):
-        seen = tf.io.decode_image(image, channels=3, expand_animations=False)
-        assert seen.shape.as_list() == [decoded.height, decoded.width, 3]
+    seen = tf.io.decode_image(image, channels=3, expand_animations=False)
+    assert seen.shape.as_list() == [decoded.height, decoded.width, 3]
     if decoded.format == "JPEG":
         exact = tf.io.decode_jpeg(image, channels=3, dct_method="INTEGER_ACCURATE")
         np.testing.assert_array_equal(decoded.rgb, exact)
@@ -138,15 +144,26 @@ def test_damaged_pngs(image):
 
 
 @settings(deadline=None)
+@given(_damaged(GIFS_AND_BMPS))
+def test_damaged_gifs_and_bmps(image):
+    _check(image)
+
+
+@settings(deadline=None)
 @given(_damaged(OTHERS) | st.binary(max_size=300))
 def test_damaged_files_of_other_formats(image):
     _check(image)
 
 
-@pytest.mark.parametrize("image", [*JPEGS, *PNGS, *OTHERS])
+@pytest.mark.parametrize("image", [*JPEGS, *PNGS, *GIFS_AND_BMPS])
 def test_the_files_themselves_are_whole(image):
     assert decode(image).rgb is not None
     _check(image)
+
+
+@pytest.mark.parametrize("image", OTHERS)
+def test_what_tensorflow_cannot_decode_is_not_passed_on_to_it(image):
+    assert decode(image).reason
 
 
 def test_a_jpeg_of_endless_scans_is_refused_at_once():
