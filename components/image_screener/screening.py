@@ -97,11 +97,12 @@ def read_schema(path: Path) -> schema_pb2.Schema:
         ) from error
 
 
-def image_row(image_bytes: bytes) -> Row:
+def image_row(image_bytes: bytes, reason: str = "") -> Row:
     """What there is to judge of an image by itself, its label taken for that of an image without ships.
 
     Args:
         image_bytes: the file as found; may be no image at all.
+        reason: why the file was not read, "" if it was or nothing is known.
     """
     decoded = decode(image_bytes)
     row: Row = {
@@ -113,7 +114,7 @@ def image_row(image_bytes: bytes) -> Row:
         LABEL_PLAUSIBLE: [1],
         IS_DUPLICATE: [0],
         DECODE_OK: [int(decoded.rgb is not None)],
-        DECODE_REASON: [decoded.reason.encode()],
+        DECODE_REASON: [(decoded.reason or reason).encode()],
         examples.HEIGHT: [decoded.height],
         examples.WIDTH: [decoded.width],
         examples.CHANNELS: [decoded.channels],

@@ -8,13 +8,12 @@ from itertools import islice
 
 import numpy as np
 
-from components.beam_files import read_bytes
 from components.image_screener.corruptions import CORRUPTIONS, Corruption, Original
 from components.image_screener.screening import Finding, Judge, Row, image_row
 from components.parallel import thread_pool
 from components.progress import Meter
 from components.ship_example_gen.decoding import decode
-from components.ship_example_gen.listing import ImageFile
+from components.ship_example_gen.listing import ImageFile, read_or_nothing, told_if_too_large
 
 _SEED = 0
 # As many as share the fixed cost of a call of TFDV well; of each only the measures are kept.
@@ -47,7 +46,7 @@ def judge_images(judge: Judge, images: Sequence[ImageFile]) -> dict[str, list[Fi
     # Decoding and OpenCV let go of the interpreter, so that threads use all cores.
     with Meter("Screen", len(images), "images") as meter, thread_pool() as pool:
         for batch in _batches(images):
-            rows = list(pool.map(lambda image: image_row(_content(image)), batch))
+            rows = list(pool.map(_row, batch))
             found.update(
                 zip((image.image_id for image in batch), judge.findings(judge.table(rows)), strict=True)
             )
@@ -74,7 +73,7 @@ def try_corruptions(judge: Judge, images: Sequence[ImageFile], limit: int) -> li
     total = len(chosen) * len(trials)
     with Meter("Break", total, "images") as meter, thread_pool() as pool:
         for number in chosen:
-            content = _content(images[number])
+            content = read_or_nothing(images[number].path, images[number].size)
             rgb = decode(content).rgb
             if rgb is None:  # gone since it was judged
                 continue
@@ -88,17 +87,13 @@ def try_corruptions(judge: Judge, images: Sequence[ImageFile], limit: int) -> li
     return trials
 
 
+def _row(image: ImageFile) -> Row:
+    return image_row(read_or_nothing(image.path, image.size), told_if_too_large(image.size))
+
+
 def _broken_row(original: Original, number: int, place: int, trial: Trial) -> Row:
     rng = np.random.default_rng((_SEED, number, place))
     return image_row(trial.corruption.apply(original, trial.strength, rng))
-
-
-def _content(image: ImageFile) -> bytes:
-    """The file as found; nothing if it cannot be read, which the screening will say."""
-    try:
-        return read_bytes(image.path)
-    except OSError:
-        return b""
 
 
 def _batches(images: Iterable[ImageFile]) -> Iterator[list[ImageFile]]:

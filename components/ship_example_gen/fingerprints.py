@@ -200,7 +200,7 @@ def fingerprint_of(sha1: bytes, decoded: Decoded) -> Fingerprint:
 def fingerprint_file(listed: tuple[int, ImageFile]) -> bytes:
     """Record of the fingerprint of an image, from its place in the listing; it need not be readable."""
     index, image = listed
-    return fingerprint(read_or_nothing(image.path)).to_bytes(index)
+    return fingerprint(read_or_nothing(image.path, image.size)).to_bytes(index)
 
 
 def _blocks(pixels: NDArray[np.uint8]) -> NDArray[np.void]:

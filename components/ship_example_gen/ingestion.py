@@ -47,8 +47,9 @@ def record_order(inputs: Inputs) -> list[tuple[int, LabelledImage]]:
 
     The order is a stable one unlike that of the names, so that each part of a record file is a fair sample.
     """
+    rows = inputs.labels.rows
     images = [
-        (place, LabelledImage(image.image_id, image.path, inputs.labels.rows.get(image.image_id, ())))
+        (place, LabelledImage(image.image_id, image.path, rows.get(image.image_id, ()), image.size))
         for place, image in enumerate(inputs.images)
     ]
     return sorted(images, key=lambda listed: stable_fraction(listed[1].image_id, "order"))

@@ -14,6 +14,9 @@ from operator import attrgetter
 from components.beam_files import is_remote, read_bytes
 from components.errors import InputError
 
+# The largest picture that is decoded, 8192 x 8192 px, takes 201 MB uncompressed. Larger files would be
+# carried through all stages for nothing, and an Example of more than 2 GiB can be written but not read.
+MAX_FILE_BYTES = 1 << 28
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
 
@@ -77,12 +80,32 @@ def data_fingerprint(images: str, labels: str, scenes: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def read_or_nothing(path: str) -> bytes:
-    """Content of an image file; b"" if it cannot be read."""
+def read_image(path: str, size: int) -> bytes:
+    """Content of an image file.
+
+    Args:
+        path: the file.
+        size: bytes, as listed.
+
+    Raises:
+        OSError: it cannot be read, or is larger than `MAX_FILE_BYTES`.
+    """
+    if too_large := told_if_too_large(size):
+        raise OSError(too_large)
+    return read_bytes(path)
+
+
+def read_or_nothing(path: str, size: int) -> bytes:
+    """The same; b"" where that raises."""
     try:
-        return read_bytes(path)
+        return read_image(path, size)
     except OSError:
         return b""
+
+
+def told_if_too_large(size: int) -> str:
+    """What is wrong with an image file of so many bytes; "" if it may be read."""
+    return f"{size:,} bytes, more than {MAX_FILE_BYTES:,}" if size > MAX_FILE_BYTES else ""
 
 
 def read_table_bytes(path: str) -> bytes:

@@ -13,7 +13,7 @@ import google_crc32c
 from components.ship_example_gen.decoding import Decoded, decode
 from components.ship_example_gen.fingerprints import fingerprint_of
 from components.ship_example_gen.labels import Label, LabelRow, judge_rows
-from components.ship_example_gen.listing import read_or_nothing
+from components.ship_example_gen.listing import read_or_nothing, told_if_too_large
 from components.ship_example_gen.quality import measure
 from components.ship_example_gen.settings import ShipLimits
 
@@ -29,11 +29,13 @@ class LabelledImage:
         image_id: file name.
         path: where the bytes are.
         rows: its label rows.
+        size: bytes, as listed; -1 if that is not known.
     """
 
     image_id: str
     path: str
     rows: tuple[LabelRow, ...]
+    size: int = -1
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Measured:
         channels: likewise.
         height: likewise.
         width: likewise.
-        decode_reason: `Decoded.reason`.
+        decode_reason: `Decoded.reason`, or that the file is too large to be read.
         scalars: the measures of the pixels, by name; none for an image that cannot be decoded.
         label: the checked label rows.
     """
@@ -109,7 +111,7 @@ class Measure:
             channels=decoded.channels,
             height=decoded.height,
             width=decoded.width,
-            decode_reason=decoded.reason,
+            decode_reason=decoded.reason or told_if_too_large(image.size),
             scalars=measure(decoded),
             label=judge_rows(
                 self.labels, image.image_id, image.rows, size=size, limits=self.limits, luma=decoded.luma
@@ -129,7 +131,7 @@ def measure_files(
     """
     found = []
     for index, image in images:
-        image_bytes = read_or_nothing(image.path)
+        image_bytes = read_or_nothing(image.path, image.size)
         decoded = decode(image_bytes)
         measured = measure.decoded(image, image_bytes, decoded)
         record = b""

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 
 from absl import logging
 
-from components.beam_files import is_remote, read_bytes
+from components.beam_files import is_remote
 from components.examples import split_name
 from components.parallel import in_order
 from components.record_files import UnfinishedFiles
 from components.ship_example_gen.example import PlannedImage, make_example
 from components.ship_example_gen.labels import Issue
-from components.ship_example_gen.measuring import Measure, Measured
+from components.ship_example_gen.listing import read_image
+from components.ship_example_gen.measuring import LabelledImage, Measure, Measured
 from components.ship_example_gen.stored_lists import StoredLists
 
 # Another filesystem takes tens of milliseconds to begin an answer.
@@ -60,7 +61,7 @@ def make_records(
     files = UnfinishedFiles(uris, f"{numbers[0]:06d}-")
     for number in numbers:
         images = planned.read(number)
-        contents = _contents([image.listed.path for image in images])
+        contents = _contents([image.listed for image in images])
         for image, measured, image_bytes in zip(images, known.read(number), contents, strict=True):
             if not measured.is_of(image.listed.image_id, image_bytes):
                 logging.warning(
@@ -78,18 +79,18 @@ def make_records(
     return made
 
 
-def _contents(paths: Sequence[str]) -> Iterator[bytes]:
+def _contents(images: Sequence[LabelledImage]) -> Iterator[bytes]:
     """Content of each file; b"" of one that cannot be read."""
-    if not is_remote(paths[0]):
-        yield from map(_content, paths)
+    if not is_remote(images[0].path):
+        yield from map(_content, images)
         return
     with ThreadPoolExecutor(_REMOTE_READS) as pool:
-        yield from in_order(pool, _content, paths, ahead=_REMOTE_READS)
+        yield from in_order(pool, _content, images, ahead=_REMOTE_READS)
 
 
-def _content(path: str) -> bytes:
+def _content(image: LabelledImage) -> bytes:
     try:
-        return read_bytes(path)
+        return read_image(image.path, image.size)
     except OSError as error:
-        logging.warning("%s cannot be read: %s", path, error)
+        logging.warning("%s cannot be read: %s", image.path, error)
         return b""

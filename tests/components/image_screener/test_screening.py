@@ -12,6 +12,8 @@ from tensorflow_data_validation.api import validation_api
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.image_screener.screening import ESSENTIAL, Finding, Judge
+from components.image_screener.trials import judge_images
+from components.ship_example_gen.listing import MAX_FILE_BYTES, ImageFile
 
 ORDINARY = {
     "ship_count": [1], "has_ship": [1], "ship_group": [b"1-2"], "ship_pixels": [300], "label_ok": [1],
@@ -88,6 +90,12 @@ def test_missing_doubled_and_undefined_values_are_found(judge, name, values):
 
 def test_measures_may_be_absent(judge):
     assert found_in(judge, [ORDINARY | dict.fromkeys(FLOATS)]) == [[]]
+
+
+def test_a_file_that_is_too_large_is_not_read(judge):
+    large = ImageFile("a.png", "nowhere/a.png", MAX_FILE_BYTES + 1, 0.0)
+    (finding,) = judge_images(judge, [large])["a.png"]
+    assert str(finding) == "decode_ok 0 not in [1, 1]: 268,435,457 bytes, more than 268,435,456"
 
 
 def test_switched_off_only_the_essential_counts(schema):

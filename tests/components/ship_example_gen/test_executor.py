@@ -15,7 +15,7 @@ from told import told_progress
 
 from components import parallel
 from components.examples import SPLITS
-from components.ship_example_gen import executor, measuring, measuring_pass, stored_lists
+from components.ship_example_gen import executor, listing, measuring, measuring_pass, stored_lists
 from components.ship_example_gen.component import LabelReport, ShipExampleGen
 from components.ship_example_gen.decoding import Decoded, decode
 from components.ship_example_gen.executor import Executor
@@ -181,6 +181,18 @@ def test_a_stray_copy_does_not_take_the_labelled_image_out(ingested, data_set):
         ("", "image0 (1).jpg", "no label row", "quarantined"),
         ("8", "image0_copy.jpg", "label unlike that of its original: image0.jpg", "ignored"),
     ]
+
+
+def test_a_file_that_is_too_large_for_an_example_is_left_out_of_it(ingested, data_set, monkeypatch, caplog):
+    (data_set.images / "large.png").write_bytes(bytes(6000))
+    monkeypatch.setattr(listing, "MAX_FILE_BYTES", 5999)
+    outcome = ingested(data_set)
+    large = outcome.examples["large.png"]
+    assert [_integer(large, name) for name in ("decode_ok", "file_bytes")] == [0, 0]
+    assert large.features.feature["image"].bytes_list.value == [b""]
+    assert _text(large, "decode_reason") == "6,000 bytes, more than 5,999"
+    assert f"{data_set.images}/large.png cannot be read: 6,000 bytes, more than 5,999" in caplog.text
+    assert sum(_integer(example, "decode_ok") for example in outcome.examples.values()) == 5
 
 
 def _with_broken_files(data_set) -> None:

@@ -6,7 +6,13 @@ import pytest
 
 from components.beam_files import read_bytes
 from components.errors import InputError
-from components.ship_example_gen.listing import data_fingerprint, list_images, read_or_nothing
+from components.ship_example_gen import listing
+from components.ship_example_gen.listing import (
+    data_fingerprint,
+    list_images,
+    read_or_nothing,
+    told_if_too_large,
+)
 
 
 def test_lists_known_endings_by_name_in_any_case(tmp_path):
@@ -87,8 +93,18 @@ def test_remote_folder(memory_filesystem):
         data_fingerprint("memory://images", "memory://labels.csv", "")
 
 
+def test_what_is_too_large_is_not_read(tmp_path, monkeypatch):
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    (image,) = list_images(str(tmp_path))
+    assert told_if_too_large(image.size) == ""
+    assert read_or_nothing(image.path, image.size) == b"picture"
+    monkeypatch.setattr(listing, "MAX_FILE_BYTES", 6)
+    assert told_if_too_large(image.size) == "7 bytes, more than 6"
+    assert read_or_nothing(image.path, image.size) == b""
+
+
 def test_nothing_is_read_from_an_unknown_filesystem():
-    assert read_or_nothing("nosuch://images/a.jpg") == b""
+    assert read_or_nothing("nosuch://images/a.jpg", 7) == b""
 
 
 def test_remote_folder_of_an_unknown_filesystem():
