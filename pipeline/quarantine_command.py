@@ -1,12 +1,10 @@
 """`ships quarantine`: look at what was set aside, and overrule it."""
 
-import csv
 import getpass
 import hashlib
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -17,22 +15,12 @@ from rich.table import Table
 from components.beam_files import read_bytes
 from components.errors import InputError
 from components.image_screener.decisions import Decision, Verdict, append_decisions, read_decisions
+from components.image_screener.flagged import QUARANTINE_CSV, Flagged, read_flagged
 from pipeline.root import Root
 from pipeline.runs import Run, list_runs
 
 # What no decision can mend: there are no pixels, or no mask of them.
-_UNUSABLE = ("decode_ok", "label_ok")
-
-
-@dataclass(frozen=True)
-class Flagged:
-    """A row of quarantine.csv, see `components.image_screener.executor`."""
-
-    image_id: str
-    split: str
-    outcome: str
-    reasons: str
-    sha1: str
+_UNUSABLE = {"decode_ok", "label_ok"}
 
 
 def list_flagged(root: Root, about: str, console: Console) -> None:
@@ -90,12 +78,11 @@ def decide(root: Root, image_ids: Sequence[str], verdict: Verdict, note: str, co
 
 
 def _check_usable(row: Flagged) -> None:
-    for reason in row.reasons.split("; "):
-        if reason.startswith(_UNUSABLE):
-            raise InputError(
-                f"{row.image_id} cannot be restored: {reason}. Mend the file or its label rows instead; "
-                "the next run judges them anew."
-            )
+    if not _UNUSABLE.isdisjoint(row.features):
+        raise InputError(
+            f"{row.image_id} cannot be restored: {row.reasons}. Mend the file or its label rows instead; "
+            "the next run judges them anew."
+        )
 
 
 def _newest_screening(root: Root) -> tuple[Run, list[Flagged]]:
@@ -103,8 +90,7 @@ def _newest_screening(root: Root) -> tuple[Run, list[Flagged]]:
         stage = run.stages.get("ImageScreener")
         uri = stage.uri("quarantine") if stage else None
         if uri is not None:
-            with Path(uri, "quarantine.csv").open(newline="", errors="surrogateescape") as file:
-                return run, [Flagged(**row) for row in csv.DictReader(file)]
+            return run, list(read_flagged(Path(uri, QUARANTINE_CSV).read_bytes()))
     raise InputError(f"--root {root.path}: no run has screened images yet; `ships stats` or `ships run` does")
 
 

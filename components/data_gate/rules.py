@@ -1,7 +1,5 @@
 """The rules by which a data set is accepted, stopped or warned of."""
 
-import csv
-import io
 import posixpath
 from collections import Counter
 from dataclasses import dataclass
@@ -14,7 +12,8 @@ from components.data_gate.drift import drift, image_count, read_statistics, skew
 from components.data_gate.judgement import Distance, Judgement, Rule
 from components.data_gate.settings import AcceptanceSettings, Breach
 from components.examples import SPLITS
-from components.image_screener.executor import QUARANTINE_CSV
+from components.files import read_bytes
+from components.image_screener.flagged import QUARANTINE_CSV, read_flagged
 from components.image_screener.outcome import KEPT
 from components.image_screener.screening import has_rule
 
@@ -76,19 +75,15 @@ def _rule(name: str, on_breach: Breach, found: _Found) -> list[Rule]:
 
 
 def _screened(uri: str) -> tuple[Counter[str], Counter[str], Counter[str]]:
-    """Quarantined images by split, the reasons of those that are to stop the run, and the reasons of all."""
+    """Quarantined images by split, by the features that are to stop the run, and by all features."""
     lost: Counter[str] = Counter()
     stopping: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    with tf.io.gfile.GFile(posixpath.join(uri, QUARANTINE_CSV), "rb") as file:
-        text = file.read().decode(errors="surrogateescape")
-    for row in csv.DictReader(io.StringIO(text, newline="")):
-        if row["outcome"] not in KEPT:
-            lost[row["split"]] += 1
-            # An image may have several, each with the value and what was expected behind the feature's name.
-            reasons.update({reason.split(" ")[0] for reason in row["reasons"].split("; ")})
-        if row["outcome"] == "stop":
-            stopping[row["reasons"].partition(" ")[0]] += 1
+    for row in read_flagged(read_bytes(posixpath.join(uri, QUARANTINE_CSV))):
+        if row.outcome not in KEPT:
+            lost[row.split] += 1
+            reasons.update(row.causes)
+            stopping.update(row.stopping)
     return lost, stopping, reasons
 
 

@@ -1,17 +1,18 @@
 """The quarantine as the page shows it: every reason with its count, and some images of each."""
 
 import posixpath
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
 import tensorflow as tf
 
-from components.data_report.texts import read_table, shortened, text
+from components.data_report.texts import shortened, text
 from components.data_report.thumbnails import thumbnail
 from components.examples import IMAGE, IMAGE_ID
-from components.image_screener.executor import QUARANTINE_CSV, QUARANTINE_REASONS, QUARANTINE_SPLIT
+from components.files import read_bytes
+from components.image_screener.executor import QUARANTINE_REASONS, QUARANTINE_SPLIT
+from components.image_screener.flagged import QUARANTINE_CSV, read_flagged
 from components.image_screener.outcome import KEPT
 from components.tfrecords import read_records
 
@@ -40,7 +41,7 @@ class QuarantineGroup:
     """The quarantined images that have the same first reason.
 
     Attributes:
-        reason: the feature, e.g. "decode_ok".
+        reason: the feature, e.g. "decode_ok", or "dropped".
         total: how many there are.
         shown: some of them.
     """
@@ -104,18 +105,15 @@ class Quarantine:
 def read_quarantine(uri: str) -> Quarantine:
     """The table of a quarantine artifact; memory grows with the quarantine, not with the data set."""
     quarantine = Quarantine(posixpath.join(uri, QUARANTINE_CSV))
-    for row in read_table(quarantine.path):
-        image_id, split, outcome, reasons = (
-            row[name] for name in ("image_id", "split", "outcome", "reasons")
-        )
-        if outcome in KEPT:
-            quarantine.used[outcome] += 1
-            examples = quarantine.examples.setdefault(outcome, [])
+    for row in read_flagged(read_bytes(quarantine.path)):
+        if row.outcome in KEPT:
+            quarantine.used[row.outcome] += 1
+            examples = quarantine.examples.setdefault(row.outcome, [])
             if len(examples) < _EXAMPLES_OF_USED:
-                examples.append(Used(image_id, split, shortened(reasons)))
+                examples.append(Used(row.image_id, row.split, shortened(row.reasons)))
         else:
-            quarantine.groups.setdefault(_feature(reasons), []).append(image_id)
-            quarantine.splits[image_id] = split
+            quarantine.groups.setdefault(row.causes[0], []).append(row.image_id)
+            quarantine.splits[row.image_id] = row.split
     return quarantine
 
 
@@ -153,9 +151,3 @@ def _read(uri: str, chosen: set[str], splits: dict[str, str]) -> dict[str, Quara
                 thumbnail(b"".join(feature[IMAGE].bytes_list.value)),
             )
     return found
-
-
-def _feature(reasons: str) -> str:
-    """The feature that the first reason is about: "luma_mean 1.5 not in [2, 200]; ..." -> "luma_mean"."""
-    found = re.match(r"\w+", reasons)
-    return found.group() if found else "other"

@@ -1,4 +1,7 @@
-"""Text of tables and examples as a page can show it: any bytes, at a length that can be read."""
+"""Text of tables and examples, at a length that a page can show.
+
+Bytes that are not UTF-8 are escaped as Python does, so that names that differ in nothing else stay apart.
+"""
 
 import csv
 import io
@@ -12,14 +15,16 @@ _LONGEST_TEXT = 400
 
 
 def read_table(path: str) -> Iterator[dict[str, str]]:
-    """Rows of a CSV by column, on any filesystem; bytes that are not UTF-8 become "\ufffd"."""
+    """Rows of a CSV by column, on any filesystem."""
     with FileSystems.open(path) as file:
-        yield from csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline=""))
+        yield from csv.DictReader(
+            io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+        )
 
 
 def text(feature: tf.train.Feature) -> str:
     """The value of a text feature; file names need not be UTF-8."""
-    return b"".join(feature.bytes_list.value).decode(errors="replace")
+    return b"".join(feature.bytes_list.value).decode(errors="surrogateescape")
 
 
 def shortened(long: str) -> str:

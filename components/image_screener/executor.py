@@ -1,7 +1,5 @@
 """Splits Examples into those that the schema accepts and those set aside, and says why."""
 
-import csv
-import io
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -25,6 +23,7 @@ from tfx.utils import io_utils
 
 from components.examples import IMAGE_COUNT, IMAGE_ID, SHA1, SPLITS
 from components.image_screener.decisions import Decision, read_decisions
+from components.image_screener.flagged import QUARANTINE_CSV, Flagged, table_of_flagged
 from components.image_screener.outcome import settle
 from components.image_screener.screening import Judge
 from components.image_screener.settings import ScreeningSettings
@@ -32,9 +31,7 @@ from components.progress import advance, running
 from components.tfrecords import ReadSplits, WriteSplits
 
 QUARANTINE_SPLIT = "quarantine"
-QUARANTINE_CSV = "quarantine.csv"
 QUARANTINE_REASONS = "quarantine_reasons"
-CSV_COLUMNS = ("image_id", "split", "outcome", "reasons", "sha1")
 
 _STAGE = "ImageScreener"
 _ROWS = "quarantine rows"
@@ -125,7 +122,8 @@ def account(counts: dict[str, int]) -> str:
     """One line that says where all images went.
 
     Args:
-        counts: per split "in SPLIT", "clean SPLIT", "quarantined SPLIT"; per feature "reason FEATURE".
+        counts: per split "in SPLIT", "clean SPLIT", "quarantined SPLIT"; "reason FEATURE" per
+            feature, or "reason dropped", of quarantined images.
 
     Raises:
         RuntimeError: in some split, images in are not images out.
@@ -165,15 +163,23 @@ class _Screen(beam.DoFn):
             if decision is not None and decision.sha1 != sha1:
                 decision = None
             outcome = settle(findings, self._settings.actions, decision)
-            counts.update(f"reason {feature}" for feature in outcome.features)
+            row = Flagged(
+                image_id,
+                split,
+                outcome.fate,
+                "; ".join(outcome.reasons),
+                sha1,
+                outcome.features,
+                outcome.stopping,
+            )
             if outcome.fate != "clean":
-                row = (image_id, split, outcome.fate, "; ".join(outcome.reasons), sha1)
                 yield beam.pvalue.TaggedOutput(_ROWS, row)
             if outcome.is_kept:
                 counts[f"clean {split}"] += 1
                 yield split, record
             else:
                 counts[f"quarantined {split}"] += 1
+                counts.update(f"reason {cause}" for cause in row.causes)
                 example = with_reasons(tf.train.Example.FromString(record), outcome.reasons)
                 yield QUARANTINE_SPLIT, example.SerializeToString()
         for name, count in counts.items():
@@ -189,7 +195,8 @@ def with_reasons(example: tf.train.Example, reasons: Iterable[str]) -> tf.train.
     """The example with the reasons as strings in a further feature; everything else stays as it was."""
     feature = example.features.feature[QUARANTINE_REASONS].bytes_list
     feature.ClearField("value")
-    feature.value.extend(reason.encode() for reason in reasons)
+    # A person's note need not be valid UTF-8.
+    feature.value.extend(reason.encode(errors="surrogateescape") for reason in reasons)
     return example
 
 
@@ -200,14 +207,9 @@ def _texts(table: pa.RecordBatch, name: str) -> list[str]:
     ]
 
 
-def _write_csv(rows: list[tuple[str, ...]], path: str) -> None:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(CSV_COLUMNS)
-    ordered = sorted(rows, key=lambda row: (row[1], row[0]))
-    table.writerows(ordered)
+def _write_csv(rows: list[Flagged], path: str) -> None:
     with FileSystems.create(path, mime_type="text/csv") as file:
-        file.write(text.getvalue().encode(errors="surrogateescape"))
+        file.write(table_of_flagged(rows))
 
 
 def _counts(result: beam.runners.runner.PipelineResult) -> Counter[str]:

@@ -21,11 +21,13 @@ class Outcome:
         fate: see `Fate`; "stop" is quarantined and asks the run to stop.
         reasons: as they are told.
         features: the features that speak against it.
+        stopping: those of them that are to stop the run, if that is its fate.
     """
 
     fate: Fate
     reasons: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
+    stopping: tuple[str, ...] = ()
 
     @property
     def is_kept(self) -> bool:
@@ -50,9 +52,10 @@ def settle(findings: list[Finding], actions: dict[str, Action], decision: Decisi
         return Outcome("clean")
     if decision is not None and not any(finding.feature in ESSENTIAL for finding in counted):
         return Outcome("restored", (_by(decision), *reasons), features)
+    stopping = tuple(finding.feature for finding in counted if _action(finding, actions) == "stop")
     worst = {_action(finding, actions) for finding in counted}
-    fate: Fate = "stop" if "stop" in worst else "quarantined" if "quarantine" in worst else "warned"
-    return Outcome(fate, reasons, features)
+    fate: Fate = "stop" if stopping else "quarantined" if "quarantine" in worst else "warned"
+    return Outcome(fate, reasons, features, stopping)
 
 
 def _action(finding: Finding, actions: dict[str, Action]) -> Action:

@@ -22,6 +22,8 @@ def render_page(
 ) -> str:
     """Render `page.html.jinja` of a folder, which extends `frame.html.jinja`.
 
+    Bytes of file names that are not UTF-8, escaped by Python as surrogates, become "\ufffd".
+
     The frame includes `page.css` and the script `page.js` of the same folder. Values are escaped; the page's
     security policy names the script by its hash, so that one that came in with the data would not run.
 
@@ -40,12 +42,13 @@ def render_page(
     )
     environment.filters |= {"count": "{:,}".format, "number": number, "percent": percent, **(filters or {})}
     script = (templates / "page.js").read_text(encoding="utf-8")
-    return environment.get_template("page.html.jinja").render(
+    page = environment.get_template("page.html.jinja").render(
         made_at=(made_at or datetime.now(UTC)).strftime("%-d %B %Y, %H:%M UTC"),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         **shown,
     )
+    return page.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def templates_digest(templates: Path) -> str:

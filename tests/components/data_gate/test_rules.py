@@ -1,4 +1,3 @@
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from components.data_gate.judgement import Judgement, from_json, to_json
 from components.data_gate.rules import Evidence, judge
 from components.data_gate.settings import AcceptanceSettings
-from components.image_screener.executor import CSV_COLUMNS
+from components.image_screener.flagged import QUARANTINE_CSV, Flagged, table_of_flagged
 
 IMAGES = {"train_ships": 120, "train_empty": 120, "eval_ships": 110, "eval_empty": 30}
 
@@ -41,18 +40,21 @@ class Case:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.rows: list[tuple[str, ...]] = []
+        self.rows: list[Flagged] = []
         self.anomalies: dict[str, str] = {}
         self.luma: dict[str, float] = {}
         self.accepted: dict[str, float] | None = None
 
     def quarantine(self, count: int, split: str, outcome: str = "quarantined") -> None:
-        self.rows += [(f"{n}.jpg", split, outcome, "luma_mean 250 not in [0, 200]", "") for n in range(count)]
+        reason = "luma_mean 250 not in [0, 200]"
+        stopping = ("luma_mean",) if outcome == "stop" else ()
+        self.rows += [
+            Flagged(f"{n}.jpg", split, outcome, reason, "", ("luma_mean",), stopping) for n in range(count)
+        ]
 
     def judged(self, schema: schema_pb2.Schema, **settings: object) -> Judgement:
         (self.folder / "quarantine").mkdir()
-        with (self.folder / "quarantine" / "quarantine.csv").open("w", newline="") as file:
-            csv.writer(file).writerows([CSV_COLUMNS, *self.rows])
+        (self.folder / "quarantine" / QUARANTINE_CSV).write_bytes(table_of_flagged(self.rows))
         anomalies = anomalies_pb2.Anomalies()
         for name, description in self.anomalies.items():
             anomalies.anomaly_info[name].short_description = description
@@ -112,6 +114,29 @@ def test_a_split_that_is_needed_and_empty_stops(case, schema):
 def test_an_anomaly_that_is_to_stop_the_run_does(case, schema):
     case.quarantine(1, "train_empty", "stop")
     assert breached(case.judged(schema)) == {"images that stop the run": "stop"}
+
+
+def test_rules_name_the_features_whatever_the_reasons_say(case, schema):
+    faults = "label_ok 0 not in [1, 1]: odd number of values: 3 (line 5); start below 1: 0 (line 6)"
+    case.rows = [
+        Flagged("a.jpg", "train_ships", "quarantined", faults, "", ("label_ok",)),
+        Flagged("b.jpg", "train_ships", "dropped", "dropped by Ada: blurred; no ship", ""),
+        Flagged("c.jpg", "train_empty", "quarantined", "luma_mean: not there", "", ("luma_mean",)),
+        Flagged(
+            "d.jpg",
+            "train_empty",
+            "stop",
+            "height 9; luma_mean 1",
+            "",
+            ("height", "luma_mean"),
+            ("luma_mean",),
+        ),
+    ]
+    rules = {rule.name: rule for rule in case.judged(schema).rules}
+    assert rules["images that stop the run"].measured == "1 luma_mean"
+    assert rules["quarantined images"].details == (
+        "2 for luma_mean", "1 for height", "1 for label_ok", "1 for dropped",
+    )  # fmt: skip
 
 
 def test_anomalies_of_single_images_are_left_to_the_quarantine(case, schema):

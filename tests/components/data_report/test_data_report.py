@@ -18,8 +18,10 @@ from components.data_report.collect import Sources, SplitCount, survey
 from components.data_report.component import DataReport
 from components.data_report.histograms import Histogram
 from components.data_report.page import render
+from components.data_report.quarantine import Used, UsedGroup, read_quarantine
 from components.data_report.settings import DataReportSettings
 from components.examples import FILE_BYTES, SPLITS
+from components.image_screener.flagged import QUARANTINE_CSV, Flagged, table_of_flagged
 from components.ship_example_gen.component import LabelReport
 from components.ship_example_gen.quality import SCALARS
 from schemas import SHIP_IMAGES
@@ -87,6 +89,17 @@ def test_quarantine_is_grouped_by_the_first_reason(surveyed):
     thumbnails = {one.image_id: one.thumbnail for group in surveyed.quarantine for one in group.shown}
     assert thumbnails.pop(HOSTILE_NAME) == ""
     assert all(uri.startswith("data:image/jpeg;base64,/9j/") for uri in thumbnails.values())
+
+
+def test_names_that_are_not_utf8_stay_apart_and_can_be_shown(surveyed, tmp_path):
+    rows = [
+        Flagged(name, "test_ships", "quarantined", "height 9", "", ("height",))
+        for name in ("b\udce4r.jpg", "b\udcf6r.jpg")
+    ]
+    (tmp_path / QUARANTINE_CSV).write_bytes(table_of_flagged(rows))
+    assert read_quarantine(str(tmp_path)).per_split() == {"test_ships": 2}
+    used = UsedGroup("warned", 1, (Used("b\udce4r.jpg", "test_ships", "height 9"),))
+    assert "b\ufffdr.jpg" in render(replace(surveyed, used=(used,)), Judgement()).encode().decode()
 
 
 def test_flagged_images_may_be_accepted(surveyed):

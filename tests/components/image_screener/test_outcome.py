@@ -19,7 +19,12 @@ def test_without_settings_every_finding_quarantines():
 def test_the_gravest_action_counts():
     assert settle([DARK, CLOUD], {"luma_mean": "warn"}, None).fate == "quarantined"
     assert settle([DARK, CLOUD], {"luma_mean": "warn", "cloud_fraction": "warn"}, None).fate == "warned"
-    assert settle([DARK, CLOUD], {"cloud_fraction": "stop"}, None).fate == "stop"
+    stopped = settle([DARK, CLOUD], {"cloud_fraction": "stop"}, None)
+    assert (stopped.fate, stopped.features, stopped.stopping) == (
+        "stop",
+        ("luma_mean", "cloud_fraction"),
+        ("cloud_fraction",),
+    )
 
 
 def test_ignored_findings_are_not_told():

@@ -15,7 +15,8 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from components.examples import SPLITS
 from components.image_screener.component import ImageScreener
 from components.image_screener.decisions import Decision, append_decisions
-from components.image_screener.executor import QUARANTINE_CSV, QUARANTINE_REASONS, Executor, account
+from components.image_screener.executor import QUARANTINE_REASONS, Executor, account
+from components.image_screener.flagged import QUARANTINE_CSV
 from components.image_screener.settings import ScreeningSettings
 from components.tfrecords import read_records
 from schemas import SHIP_IMAGES
@@ -54,7 +55,7 @@ class Screened:
             tf.train.Example.FromString(record) for record in read_records(quarantine.uri, "quarantine")
         ]
         self.quarantine_splits = artifact_utils.decode_split_names(quarantine.split_names)
-        with Path(quarantine.uri, QUARANTINE_CSV).open(newline="") as file:
+        with Path(quarantine.uri, QUARANTINE_CSV).open(newline="", errors="surrogateescape") as file:
             self.table = list(csv.DictReader(file))
 
 
@@ -125,7 +126,7 @@ def test_switched_off_nothing_but_the_unusable_is_set_aside(records, tmp_path):
     assert off.table == []
 
 
-def test_settings_and_people_overrule_the_schema(records, make_example, sea_jpeg, tmp_path):
+def test_settings_and_people_overrule_the_schema(records, make_example, sea_jpeg, tmp_path, caplog):
     small, fine = _small(sea_jpeg), sea_jpeg
     usable = {
         "train_empty": [
@@ -141,7 +142,8 @@ def test_settings_and_people_overrule_the_schema(records, make_example, sea_jpeg
         Decision("dropped.jpg", hashlib.sha1(fine).hexdigest(), "drop", "Ada", "", ""),
         Decision("label.jpg", hashlib.sha1(fine).hexdigest(), "restore", "Ada", "", ""),
     ]
-    found = Screened(tmp_path, usable, ScreeningSettings(actions={"height": "warn"}), decisions)
+    with caplog.at_level("INFO"):
+        found = Screened(tmp_path, usable, ScreeningSettings(actions={"height": "warn"}), decisions)
     assert found.clean["train_empty"] == usable["train_empty"]
     assert found.clean["test_empty"] == usable["test_empty"][:1]
     assert found.clean["test_ships"] == []
@@ -153,6 +155,32 @@ def test_settings_and_people_overrule_the_schema(records, make_example, sea_jpeg
         "dropped.jpg": ("dropped", "dropped by Ada"),
         "label.jpg": ("quarantined", "label_ok 0 not in [1, 1]: run 9 2 leaves the image"),
     }
+    assert {row["image_id"]: (row["features"], row["stopping"]) for row in found.table} == {
+        "warned.jpg": ("height", ""),
+        "changed.jpg": ("height", ""),
+        "restored.jpg": ("height", ""),
+        "dropped.jpg": ("", ""),
+        "label.jpg": ("label_ok", ""),
+    }
+    # What speaks against those that are kept is not told.
+    assert "6 images = 4 clean + 2 quarantined (1 dropped, 1 label_ok)" in caplog.text
+
+
+def test_the_features_that_stop_a_run_are_told_apart(make_example, sea_jpeg, tmp_path):
+    records = {"train_empty": [make_example(_small(sea_jpeg), "a.jpg", "; odd").SerializeToString()]}
+    found = Screened(tmp_path, records, ScreeningSettings(actions={"height": "stop"}))
+    (row,) = found.table
+    assert (row["outcome"], row["features"], row["stopping"]) == ("stop", "label_ok; height", "height")
+
+
+def test_a_note_in_another_encoding_is_kept(make_example, sea_jpeg, tmp_path):
+    # As a spreadsheet may have saved it: read back byte by byte.
+    note = "Tr\udcfcbe See"
+    decision = Decision("a.jpg", hashlib.sha1(sea_jpeg).hexdigest(), "drop", "Ada", "", note)
+    records = {"train_empty": [make_example(sea_jpeg, "a.jpg").SerializeToString()]}
+    (example,) = Screened(tmp_path, records, ScreeningSettings(), [decision]).quarantined
+    (reason,) = example.features.feature[QUARANTINE_REASONS].bytes_list.value
+    assert reason == b"dropped by Ada: Tr\xfcbe See"
 
 
 def test_account_is_one_line():
