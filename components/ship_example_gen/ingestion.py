@@ -84,7 +84,7 @@ def _roles(inputs: Inputs, found: Sequence[Origin], settings: IngestionSettings)
     kinds = []
     for image in inputs.images:
         has_ships = any(row.encoded for row in inputs.labels.rows.get(image.image_id, ()))
-        kinds.append(" ".join([str(has_ships), *inputs.scenes.extras_of(image.image_id).values()]))
+        kinds.append((str(has_ships), *inputs.scenes.extras_of(image.image_id).values()))
     return fold_roles(scenes, kinds, settings.folds, settings.fold)
 
 

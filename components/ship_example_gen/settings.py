@@ -36,8 +36,9 @@ class IngestionSettings(ShipLimits):
     folds: int = Field(
         default=0,
         ge=0,
-        description="Deal the scenes to so many folds that are alike in ships and in what scenes.csv tells, "
-        "for data sets of a few hundred images; 0: a stable draw by the ratios.",
+        description="Deal the scenes to so many folds that are alike in ships and in those columns of "
+        "scenes.csv that have few values, for data sets of a few hundred images; 0: a stable draw by the "
+        "ratios.",
     )
     fold: int = Field(
         default=0, ge=0, description="Fold that tests; the next is for early stopping and thresholds."

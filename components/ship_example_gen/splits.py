@@ -30,7 +30,7 @@ def scene_role(scene_id: str, train_ratio: float, eval_ratio: float, seed: str) 
     return "eval" if position < train_ratio + eval_ratio else "test"
 
 
-def fold_roles(scene_ids: Sequence[str], kinds: Sequence[str], folds: int, fold: int) -> list[str]:
+def fold_roles(scene_ids: Sequence[str], kinds: Sequence[Sequence[str]], folds: int, fold: int) -> list[str]:
     """Roles of images when scenes are dealt to folds that hold about as many images of each kind.
 
     Fold number `fold` tests, the next one (after the last: the first) is for early stopping and thresholds,
@@ -38,7 +38,9 @@ def fold_roles(scene_ids: Sequence[str], kinds: Sequence[str], folds: int, fold:
 
     Args:
         scene_ids: scene of each image.
-        kinds: what should be spread evenly, of each image: say, with or without ships and the sensor.
+        kinds: what should be spread evenly, of each image: say, with or without ships and the sensor. The
+            first of these counts in any case. A further one is left out if with it a kind had fewer images
+            than there are folds on average: by a column of dates, say, no two images are of a kind.
         folds: how many, at least 3.
         fold: 0 to folds - 1.
 
@@ -53,7 +55,12 @@ def fold_roles(scene_ids: Sequence[str], kinds: Sequence[str], folds: int, fold:
         raise InputError(
             f"ingestion.folds is {folds}, but there are {scenes} scenes: use fewer folds, or 0 for a draw"
         )
-    _, classes = np.unique(np.array(kinds, object), return_inverse=True)
+    classes = np.zeros(len(scene_ids), np.int64)
+    for number, values in enumerate(zip(*kinds, strict=True)):
+        _, codes = np.unique(np.array(values, object), return_inverse=True)
+        combined, finer = np.unique(classes * len(codes) + codes, return_inverse=True)
+        if not number or len(combined) * folds <= len(scene_ids):
+            classes = finer
     if np.bincount(classes).max() < folds:
         classes = np.zeros_like(classes)
     roles = np.full(len(scene_ids), "train", object)

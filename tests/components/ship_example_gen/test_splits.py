@@ -31,14 +31,14 @@ def test_another_seed_is_another_draw():
     assert [stable_fraction(s, "0") for s in scenes] != [stable_fraction(s, "1") for s in scenes]
 
 
-def _scenes() -> tuple[list[str], list[str]]:
+def _scenes() -> tuple[list[str], list[tuple[str, ...]]]:
     """Five harbours of one sensor with 6 to 30 tiles, and 40 single tiles of another."""
     scenes, kinds = [], []
     for harbour in range(6):
         tiles = 5 * (harbour + 1)
         scenes += [f"harbour{harbour}"] * tiles
-        kinds += [f"{tile % 3 == 0} coarse" for tile in range(tiles)]
-    return scenes + [f"tile{number}" for number in range(40)], kinds + ["True fine"] * 40
+        kinds += [(str(tile % 3 == 0), "coarse") for tile in range(tiles)]
+    return scenes + [f"tile{number}" for number in range(40)], kinds + [("True", "fine")] * 40
 
 
 def test_each_image_tests_in_one_fold_and_judges_in_the_one_before():
@@ -55,14 +55,22 @@ def test_folds_split_no_scene_and_spread_the_kinds():
         roles = fold_roles(scenes, kinds, 4, fold)
         assert len(set(zip(scenes, roles, strict=True))) == len(set(scenes))
         tested = Counter(kind for kind, role in zip(kinds, roles, strict=True) if role == "test")
-        assert tested["True fine"] == 10
+        assert tested["True", "fine"] == 10
         # A quarter of 72 is 18, and no harbour can be divided.
-        assert 10 <= tested["False coarse"] <= 26
+        assert 10 <= tested["False", "coarse"] <= 26
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_column_of_which_no_two_values_are_alike_changes_nothing(place):
+    scenes, kinds = _scenes()
+    dated = [(*kind[:place], f"day {number}", *kind[place:]) for number, kind in enumerate(kinds)]
+    for fold in range(4):
+        assert fold_roles(scenes, dated, 4, fold) == fold_roles(scenes, kinds, 4, fold)
 
 
 def test_more_folds_than_scenes_are_refused():
     with pytest.raises(InputError, match=r"ingestion\.folds is 3, but there are 2 scenes"):
-        fold_roles(["a", "a", "b"], ["True", "False", "True"], 3, 0)
+        fold_roles(["a", "a", "b"], [("True",), ("False",), ("True",)], 3, 0)
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
