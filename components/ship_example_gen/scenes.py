@@ -3,6 +3,7 @@
 A scene is known from the user's table or, where that says nothing, found by `overlaps`.
 """
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -54,14 +55,17 @@ def read_scenes(path: str) -> SceneTable:
         path: CSV file; "" gives an empty table.
 
     Raises:
-        InputError: as `read_table`, or an extra column has no name or that of an Example's own feature.
+        InputError: as `read_table`, or an extra column has no name, that of an Example's own feature, or one
+            with control characters.
     """
     if not path:
         return SceneTable()
     table = read_table(path, ("ImageId", "SceneId"), "scene table")
     extra_columns = tuple(column for column in table.columns if column not in ("ImageId", "SceneId"))
     for column in extra_columns:
-        if not column or column in (*IMAGE_FEATURES, *SCALARS):
+        # A schema in text format cannot name one with a line break.
+        has_control = any(unicodedata.category(character) == "Cc" for character in column)
+        if not column or has_control or column in (*IMAGE_FEATURES, *SCALARS):
             raise InputError(
                 f"{path}, line 1: a column cannot be named {column!r}, which is no free name for a slicing "
                 "feature. Rename or remove the column."

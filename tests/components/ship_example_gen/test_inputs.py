@@ -85,9 +85,9 @@ def test_missing_scene_column(data_set):
     assert f"{data_set.scenes}, line 1: no column SceneId" in refusal(data_set)
 
 
-@pytest.mark.parametrize("column", ["height", "luma_mean", "image", ""])
-def test_scene_column_with_the_name_of_a_feature(data_set, column):
-    data_set.scenes.write_text(f"ImageId,SceneId,{column}\n")
+@pytest.mark.parametrize("column", ["height", "luma_mean", "image", "", "Sat\nName", "Sat\x00"])
+def test_scene_column_with_the_name_of_a_feature_or_none_that_a_schema_can_hold(data_set, column):
+    data_set.scenes.write_text(f'ImageId,SceneId,"{column}"\n')
     assert f"a column cannot be named {column!r}" in refusal(data_set)
 
 
