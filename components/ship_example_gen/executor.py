@@ -24,6 +24,7 @@ from components.ship_example_gen.ingestion import (
     record_order,
 )
 from components.ship_example_gen.inputs import Inputs, read_inputs
+from components.ship_example_gen.labels import Issue
 from components.ship_example_gen.measuring import Measure, Measured
 from components.ship_example_gen.measuring_pass import (
     OVERLAPS_FILE,
@@ -69,6 +70,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         scratch = posixpath.join(report.uri, "scratch")
         planned: StoredLists[PlannedImage] = StoredLists(scratch, "planned")
         known: StoredLists[Measured] = StoredLists(scratch, "measured")
+        others: StoredLists[Issue] = StoredLists(scratch, "issues")
         order = record_order(inputs)
         groups = measure_by_beam(
             self._make_beam_pipeline,
@@ -97,7 +99,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 planned=planned,
                 known=known,
                 measure=measure,
-                issues=issues,
+                issues=others,
+                issue_lists=others.write_all(issues),
                 examples_uri=examples.uri,
                 report_uri=report.uri,
             )

@@ -95,7 +95,8 @@ def ingest(
     planned: StoredLists[PlannedImage],
     known: StoredLists[Measured],
     measure: Measure,
-    issues: list[Issue],
+    issues: StoredLists[Issue],
+    issue_lists: Sequence[int],
     examples_uri: str,
     report_uri: str,
 ) -> None:
@@ -108,6 +109,7 @@ def ingest(
         known: the measurements of these images in this order.
         measure: measures an image whose file has changed since.
         issues: issues that are no outcome of measuring one image.
+        issue_lists: numbers of the lists of these.
         examples_uri: receives `Split-NAME/data_tfrecord-*.gz` for each split, an empty split included.
         report_uri: receives `label_issues.csv`.
     """
@@ -124,7 +126,7 @@ def ingest(
     )
     _ = made.files | FinishSplits(uris)
     _ = (
-        (made[_ISSUES], pipeline | "OtherIssues" >> beam.Create(issues))
+        (made[_ISSUES], pipeline | "IssueLists" >> beam.Create(issue_lists) | beam.FlatMap(issues.read))
         | beam.Flatten()
         | beam.combiners.ToList()
         | "WriteIssues" >> beam.Map(write_issues, posixpath.join(report_uri, LABEL_ISSUES_FILE))
