@@ -6,17 +6,13 @@ are TFDV's: Jensen-Shannon divergence (base 2, 0-1) of the histograms of a numbe
 difference of a share, 0-1) of the values of a text.
 """
 
-import posixpath
 from collections.abc import Iterator, Mapping
 
-import tensorflow as tf
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from components.data_gate.judgement import Distance
 from components.examples import SPLITS
-
-STATISTICS_FILE = "FeatureStats.pb"
 
 Statistics = Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 """Statistics by split."""
@@ -28,12 +24,6 @@ _MEASURES = {
 _SKEWED = tuple(
     (f"train_{kind}", f"{role}_{kind}") for kind in ("ships", "empty") for role in ("eval", "test")
 )
-
-
-def read_statistics(uri: str) -> dict[str, statistics_pb2.DatasetFeatureStatisticsList]:
-    """Statistics of each split that a folder of StatisticsGen's layout holds."""
-    files = {split: posixpath.join(uri, f"Split-{split}", STATISTICS_FILE) for split in SPLITS}
-    return {split: tfdv.load_stats_binary(file) for split, file in files.items() if tf.io.gfile.exists(file)}
 
 
 def image_count(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> int:

@@ -5,19 +5,18 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import tensorflow as tf
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.data_gate.drift import drift, image_count, read_statistics, skew
+from components.data_gate.drift import drift, image_count, skew
 from components.data_gate.judgement import Distance, Judgement, Rule
 from components.data_gate.settings import AcceptanceSettings, Breach
+from components.data_gate.split_files import read_anomalies, read_statistics
 from components.examples import SPLITS
 from components.files import read_bytes
 from components.image_screener.flagged import QUARANTINE_CSV, read_flagged
 from components.image_screener.outcome import KEPT
 from components.image_screener.screening import has_rule
 
-_ANOMALIES_FILE = "SchemaDiff.pb"
 # Without these nothing can be trained, or no threshold be tuned.
 _NEEDED_SPLITS = ("train_ships", "eval_ships")
 
@@ -117,12 +116,7 @@ def _schema(uri: str, schema: schema_pb2.Schema) -> _Found:
     """Anomalies of whole splits; those of features that are judged image by image are the quarantine's."""
     judged = {feature.name for feature in schema.feature if has_rule(feature)}
     found = []
-    for split in SPLITS:
-        file = posixpath.join(uri, f"Split-{split}", _ANOMALIES_FILE)
-        if not tf.io.gfile.exists(file):
-            continue
-        with tf.io.gfile.GFile(file, "rb") as content:
-            anomalies = anomalies_pb2.Anomalies.FromString(content.read())
+    for split, anomalies in read_anomalies(uri).items():
         found += [
             f"{name} in {split}: {info.short_description}"
             for name, info in sorted(anomalies.anomaly_info.items())

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import tensorflow as tf
-from tensorflow_data_validation.utils import anomalies_util
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.data_gate.split_files import read_anomalies, read_statistics
 from components.data_report.histograms import Axis, Histogram
-from components.data_report.measures import Measure, known_measures, read_statistics
+from components.data_report.measures import Measure, known_measures
 from components.data_report.quarantine import QuarantineGroup, UsedGroup, gallery, read_quarantine
 from components.data_report.settings import DataReportSettings
 from components.data_report.texts import read_table, shortened, text
@@ -41,7 +41,6 @@ BRIGHTNESS = "luma_mean"
 # Images with so many ships or more share the last bar.
 MOST_SHIPS = 20
 
-_ANOMALIES_FILE = "SchemaDiff.pb"
 # Airbus ships have 1 to 25,245 px; the largest mask there can be is the tile of 768 x 768 px.
 _AREA_AXIS = Axis(1.0, 768.0 * 768.0, log=True, bins=96)
 _EXAMPLES_OF_AN_ISSUE = 5
@@ -189,7 +188,7 @@ def survey(sources: Sources, schema: schema_pb2.Schema, settings: DataReportSett
     Raises:
         OSError: an artifact lacks a file.
     """
-    statistics = read_statistics(sources.statistics)
+    statistics = {split: found.datasets[0] for split, found in read_statistics(sources.statistics).items()}
     quarantine = read_quarantine(sources.quarantine)
     measures = known_measures(statistics, schema)
     tally = _Tally(measures, settings.thumbnails)
@@ -215,7 +214,7 @@ def survey(sources: Sources, schema: schema_pb2.Schema, settings: DataReportSett
         brightest=_portraits(tally.brightest.best(), by_name),
         darkest=_portraits(tally.darkest.best(), by_name),
         unusual=_portraits(tally.most_unusual(), by_name),
-        anomalies=read_anomalies(sources.anomalies),
+        anomalies=anomalies_by_feature(sources.anomalies),
         label_issues=read_label_issues(sources.label_report),
         quarantine=gallery(quarantine, sources.quarantine, settings.quarantined),
         used=quarantine.used_groups(),
@@ -276,16 +275,14 @@ class _Tally:
         return list(chosen.values())[: self._thumbnails]
 
 
-def read_anomalies(uri: str) -> tuple[Anomaly, ...]:
+def anomalies_by_feature(uri: str) -> tuple[Anomaly, ...]:
     """ExampleValidator's findings in the order of the features, each once however many splits have it."""
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
 
     def note(feature: str, short: str, description: str, split: str) -> None:
         found.setdefault((feature, short), {}).setdefault(shortened(description.strip()), []).append(split)
 
-    for split in SPLITS:
-        path = posixpath.join(uri, f"Split-{split}", _ANOMALIES_FILE)
-        anomalies = anomalies_util.load_anomalies_binary(path)
+    for split, anomalies in read_anomalies(uri).items():
         for info in anomalies.anomaly_info.values():
             note(".".join(info.path.step), info.short_description, info.description, split)
         if anomalies.HasField("dataset_anomaly_info"):

@@ -1,19 +1,16 @@
 """What the statistics and the schema know of each measure before any image is looked at."""
 
 import math
-import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from components.data_report.histograms import Axis, fitting_axis
-from components.examples import FILE_BYTES, ROLES, SPLITS
+from components.examples import FILE_BYTES, ROLES
 from components.ship_example_gen.quality import SCALARS
 
-_STATISTICS_FILE = "FeatureStats.pb"
 # Distance of the 10th from the 90th percentile of a normal distribution, in standard deviations.
 _DECILES_SD = 2.563
 
@@ -50,18 +47,6 @@ class Measure:
     def departure(self, value: float) -> float:
         """Spreads between a value and the median, negative below it; 0 if all values are the same."""
         return (value - self.median) / self.spread if self.spread else 0.0
-
-
-def read_statistics(uri: str) -> dict[str, statistics_pb2.DatasetFeatureStatistics]:
-    """The statistics artifact, by split.
-
-    Raises:
-        OSError: a split has no statistics.
-    """
-    return {
-        split: tfdv.load_stats_binary(posixpath.join(uri, f"Split-{split}", _STATISTICS_FILE)).datasets[0]
-        for split in SPLITS
-    }
 
 
 def known_measures(

@@ -4,7 +4,8 @@ import pytest
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.data_gate.drift import drift, read_statistics, skew
+from components.data_gate.drift import drift, skew
+from components.data_gate.split_files import read_statistics
 
 
 @pytest.fixture(scope="module")
