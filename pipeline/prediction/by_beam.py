@@ -11,19 +11,19 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from components.errors import ShipsError
 from pipeline.prediction.asked import Asked
-from pipeline.prediction.journal import end_line, to_line
+from pipeline.prediction.journal import END_LINE, Source, begin_line, to_line
 from pipeline.serving.faults import RefusedImageError
 
 _BROKEN = "broken"
 
 
 def predict_by_beam(
-    paths: Sequence[Path], asked: Asked, args: Sequence[str], folder: Path
+    sources: Sequence[Source], asked: Asked, args: Sequence[str], folder: Path
 ) -> tuple[Iterator[bytes], list[tuple[Path, str]]]:
     """Look at all images, and come back when all are done.
 
     Args:
-        paths: images that every worker sees.
+        sources: images that every worker sees.
         asked: who finds ships.
         args: Beam's options, such as --runner=FlinkRunner.
         folder: empty, seen by every worker; what they write.
@@ -37,7 +37,7 @@ def predict_by_beam(
     with beam.Pipeline(options=PipelineOptions(list(args))) as pipeline:
         looks = (
             pipeline
-            | "Images" >> beam.Create([str(path) for path in paths])
+            | "Images" >> beam.Create(sources)
             | "Spread" >> beam.Reshuffle()
             | "Look" >> beam.ParDo(_Look(asked)).with_outputs(_BROKEN, main="found")
         )
@@ -68,20 +68,20 @@ class _Look(beam.DoFn):
         """End the thread."""
         self._pool.shutdown()
 
-    def process(self, element: str) -> Iterable[Any]:
+    def process(self, element: Source) -> Iterable[Any]:
         """See the class."""
         from pipeline.prediction.images import entries_of  # noqa: PLC0415 - TensorFlow
 
-        path = Path(element)
+        path = Path(element.path)
         try:
             lines = [
                 to_line(entry)
                 for entry in entries_of(path, self._detector, self._pool, self._asked.min_pixels)
             ]
         except RefusedImageError as error:
-            yield beam.pvalue.TaggedOutput(_BROKEN, json.dumps([element, str(error)]))
+            yield beam.pvalue.TaggedOutput(_BROKEN, json.dumps([element.path, str(error)]))
         else:
-            yield b"".join([*lines, end_line(path.name)]).decode().removesuffix("\n")
+            yield b"".join([begin_line(element), *lines, END_LINE]).decode().removesuffix("\n")
 
 
 def _lines(folder: Path, prefix: str) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ from pipeline.prediction import formats, rasters
 from pipeline.prediction.asked import Asked
 from pipeline.prediction.forms import Format
 from pipeline.prediction.inputs import images_by_id
-from pipeline.prediction.journal import Entry, Journal, Ship, read_entries
+from pipeline.prediction.journal import Entry, Journal, Ship, Source, read_entries
 from pipeline.quiet import libraries_into
 from pipeline.serving.faults import RefusedImageError
 
@@ -53,7 +53,8 @@ def predict(
     """Write the ships found on the images.
 
     Images are named by their file names. What is finished lies beside the output under a name that holds the
-    model's version, and is gone on from by the same command; `output` itself appears when all is done.
+    model's version, and is gone on from by the same command; `output` itself appears when all is done. A file
+    that has changed since is looked at again.
 
     Args:
         images: files, folders and glob patterns.
@@ -93,7 +94,9 @@ def predict(
             journal = stack.enter_context(Journal(part))
         except OSError as error:
             raise InputError(f"--output {output}: cannot be written: {error.strerror}") from error
-        left = [(image_id, path) for image_id, path in paths if image_id not in journal.finished]
+        # As they are before they are read: one that is changed meanwhile is looked at again next time.
+        files = [(path, Source.of(path)) for _, path in paths]
+        left = [(path, source) for path, source in files if source not in journal.finished]
         stack.enter_context(ProgressDisplay(console))
         if beam is None:
             broken = _predict_all(detector, left, journal, min_pixels)
@@ -108,7 +111,8 @@ def predict(
             )
         _write_broken(output, broken)
         scratch = output.with_name(f"{output.name}.new")
-        formats.write(form, lambda: read_entries(part), detector.version, scratch)
+        sources = {source for _, source in files}
+        formats.write(form, lambda: read_entries(part, sources), detector.version, scratch)
         scratch.replace(output)
         part.unlink()
         told = f"{len(paths) - len(broken)} images by version {detector.version} in {output}"
@@ -120,7 +124,7 @@ def predict(
 
 
 def _predict_all(
-    detector: "Detector", images: Sequence[tuple[str, Path]], journal: Journal, min_pixels: int
+    detector: "Detector", images: Sequence[tuple[Path, Source]], journal: Journal, min_pixels: int
 ) -> list[Broken]:
     """Notes image by image what is found; returns the images without an answer and why."""
     # TensorFlow, see above.
@@ -129,39 +133,40 @@ def _predict_all(
     broken: list[Broken] = []
     ships = 0
     with ThreadPoolExecutor(_THREADS) as pool, Meter("Predict", len(images), "images") as meter:
-        looks = in_order(pool, lambda image: look(image[1], detector, min_pixels), images, ahead=_THREADS)
-        for (image_id, path), first in zip(images, looks, strict=True):
+        looks = in_order(pool, lambda image: look(image[0], detector, min_pixels), images, ahead=_THREADS)
+        for (path, source), first in zip(images, looks, strict=True):
             reason = first.reason
             entries: Iterable[Entry] = first.entries
             if first.by_windows:
                 entries = look_by_windows(
                     path, detector, pool, min_pixels, lambda left: meter.advance(0, windows_left=left)
                 )
+            journal.begin(source)
             try:
                 for entry in entries:
                     journal.add(entry)
                     ships += isinstance(entry, Ship)
             except RefusedImageError as error:
-                journal.drop_unfinished()
                 reason = str(error)
             if reason:
-                broken.append((image_id, path, reason))
+                journal.drop_unfinished()
+                broken.append((path.name, path, reason))
             else:
-                journal.end(image_id)
+                journal.end()
             meter.advance(ships=ships, broken=len(broken))
     return broken
 
 
 def _predict_by_beam(
-    images: Sequence[tuple[str, Path]], journal: Journal, options: str, asked: Asked, part: Path
+    images: Sequence[tuple[Path, Source]], journal: Journal, options: str, asked: Asked, part: Path
 ) -> list[Broken]:
     """The same by Beam; only when all are done is anything noted."""
     # Beam takes a while to be imported.
     from pipeline.prediction.by_beam import predict_by_beam  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(dir=part.absolute().parent, prefix=f"{part.name}-") as folder:
-        paths = [path.absolute() for _, path in images]
-        lines, broken = predict_by_beam(paths, asked, shlex.split(options), Path(folder))
+        sources = [source for _, source in images]
+        lines, broken = predict_by_beam(sources, asked, shlex.split(options), Path(folder))
         journal.add_lines(lines)
     return [(path.name, path, reason) for path, reason in broken]
 

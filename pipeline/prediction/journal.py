@@ -1,11 +1,11 @@
-"""What is finished, as JSON lines: a line for an image, one for each of its ships, one for its end.
+"""What is finished, as JSON lines: a line for a file, for its picture, for each of its ships, for its end.
 
 All formats are written from it at the end. An image without its end (the command was killed, or the file
-turned out to be damaged half-way) counts as not begun.
+turned out to be damaged half-way) counts as not begun, and so does one whose file is another by now.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,8 +15,32 @@ from components.masks.instances import Instance
 
 
 @dataclass(frozen=True)
+class Source:
+    """An image file as it was when it was looked at: one of another path, size or time is another image.
+
+    Attributes:
+        path: absolute.
+        size: in bytes, -1 if there is no such file.
+        modified_ns: time of its last change, in ns.
+    """
+
+    path: str
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """The file as it is now."""
+        try:
+            status = path.stat()
+        except OSError:
+            return cls(str(path.absolute()), -1, 0)
+        return cls(str(path.absolute()), status.st_size, status.st_mtime_ns)
+
+
+@dataclass(frozen=True)
 class Picture:
-    """An image file.
+    """What an image file holds.
 
     Attributes:
         image_id: its name.
@@ -59,18 +83,21 @@ class Journal:
         Raises:
             OSError: it cannot be written.
         """
-        self.finished: set[str] = set()
+        self.finished: set[Source] = set()
         self._file = path.open("ab+")
         self._file.seek(0)
         self._whole = 0
+        begun: Source | None = None
         while line := self._file.readline():
             try:
-                image_id = json.loads(line).get("end")
+                parsed = json.loads(line)
             except ValueError:
                 # A kill leaves half a line; whatever else this is, nothing behind it counts.
                 break
-            if image_id is not None:
-                self.finished.add(image_id)
+            if file := parsed.get("file"):
+                begun = Source(**file)
+            elif "end" in parsed and begun is not None:
+                self.finished.add(begun)
                 self._whole = self._file.tell()
         self.drop_unfinished()
 
@@ -78,13 +105,17 @@ class Journal:
         """Forget the image that has been begun."""
         self._file.truncate(self._whole)
 
+    def begin(self, source: Source) -> None:
+        """What is added now is of this file."""
+        self._write(begin_line(source))
+
     def add(self, entry: Entry) -> None:
-        """Note an image or a ship on it."""
+        """Note a picture or a ship on it."""
         self._write(to_line(entry))
 
-    def end(self, image_id: str) -> None:
+    def end(self) -> None:
         """All ships of the image have been added."""
-        self._write(end_line(image_id))
+        self._write(END_LINE)
         self._whole = self._file.tell()
 
     def add_lines(self, lines: Iterable[bytes]) -> None:
@@ -106,28 +137,37 @@ class Journal:
         self._file.close()
 
 
+def _line(content: dict[str, Any]) -> bytes:
+    # ASCII alone keeps file names that are no UTF-8.
+    return json.dumps(content, separators=(",", ":")).encode() + b"\n"
+
+
+# Makes an image count.
+END_LINE = _line({"end": True})
+
+
+def begin_line(source: Source) -> bytes:
+    """The line before those of an image."""
+    return _line({"file": asdict(source)})
+
+
 def to_line(entry: Entry) -> bytes:
     """An entry as a line of the file."""
     kind = "image" if isinstance(entry, Picture) else "ship"
     return _line({kind: asdict(entry)})
 
 
-def end_line(image_id: str) -> bytes:
-    """The line that makes an image count."""
-    return _line({"end": image_id})
-
-
-def read_entries(path: Path) -> Iterator[Entry]:
-    """The entries of a file in which every image has its end."""
+def read_entries(path: Path, sources: Collection[Source]) -> Iterator[Entry]:
+    """The entries of some files, where every image in the journal has its end."""
     with path.open("rb") as file:
+        wanted = False
         for line in file:
             parsed: dict[str, Any] = json.loads(line)
-            if image := parsed.get("image"):
+            if source := parsed.get("file"):
+                wanted = Source(**source) in sources
+            elif not wanted:
+                continue
+            elif image := parsed.get("image"):
                 yield Picture(**image | {"transform": tuple(image["transform"])})
             elif ship := parsed.get("ship"):
                 yield Ship(Instance(**ship["instance"]), ship["score"])
-
-
-def _line(content: dict[str, Any]) -> bytes:
-    # ASCII alone keeps file names that are no UTF-8.
-    return json.dumps(content, separators=(",", ":")).encode() + b"\n"

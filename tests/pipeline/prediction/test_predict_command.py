@@ -14,7 +14,7 @@ from components.masks.instances import Instance
 from pipeline.prediction import images as prediction_images
 from pipeline.prediction.command import predict
 from pipeline.prediction.forms import Format
-from pipeline.prediction.journal import Journal, Picture, Ship
+from pipeline.prediction.journal import Journal, Picture, Ship, Source
 
 # Networks, TFX or TFDV as a whole: seconds each.
 pytestmark = pytest.mark.slow
@@ -92,9 +92,11 @@ def test_the_same_command_goes_on_where_the_last_one_ended(images, models, tmp_p
     # What an earlier command may have left: one image finished, half of the ships of another, half a line.
     part = tmp_path / "out.csv.3-1.part"
     with Journal(part) as journal:
+        journal.begin(Source.of(images / "none, here.png"))
         journal.add(Picture("none, here.png", 64, 64))
         journal.add(Ship(Instance(0, 0, 1, 1, 1, "1 1"), 0.5))
-        journal.end("none, here.png")
+        journal.end()
+        journal.begin(Source.of(images / "two.png"))
         journal.add(Picture("two.png", 200, 300))
         journal.add(Ship(Instance(0, 0, 1, 1, 1, "1 1"), 0.5))
     part.write_bytes(part.read_bytes()[:-5])
@@ -107,6 +109,26 @@ def test_the_same_command_goes_on_where_the_last_one_ended(images, models, tmp_p
     assert [row[0] for row in _rows(output)[1:]] == ["none, here.png", "two.png", "two.png", "z.png"]
     assert _rows(output)[1][1] == "1 1"
     assert _rows(output)[2][1] == _rle(BOXES[1])
+
+
+def test_only_what_was_asked_is_gone_on_from_and_written(images, client, tmp_path):
+    server = f"127.0.0.1:{client.server.rest_port}"
+    output = tmp_path / "out.csv"
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "none, here.png").write_bytes(encoded(scene(64, 64)))
+    # What an interrupted command about the images of this folder and of another one left.
+    with Journal(tmp_path / "out.csv.7-1.part") as journal:
+        for path in (images / "two.png", others / "none, here.png", images / "none, here.png"):
+            journal.begin(Source.of(path))
+            journal.add(Picture(path.name, 64, 64))
+            journal.add(Ship(Instance(0, 0, 1, 1, 1, "9 9"), 0.5))
+            journal.end()
+    # Another picture of the same name since.
+    (images / "two.png").write_bytes(encoded(scene(200, 300, BOXES[1])))
+    told = _predict([images], output, server=server)
+    assert "1 of them from before" in told
+    assert sorted(_rows(output)[1:]) == [["none, here.png", "9 9"], ["two.png", _rle(BOXES[1])]]
 
 
 def test_files_patterns_and_lists_name_each_image_once(images, client, tmp_path):

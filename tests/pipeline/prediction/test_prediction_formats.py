@@ -16,7 +16,7 @@ from components.masks.instances import Instance
 from pipeline.prediction import formats, rasters
 from pipeline.prediction.command import predict
 from pipeline.prediction.forms import Format
-from pipeline.prediction.journal import Journal, Picture, Ship, read_entries
+from pipeline.prediction.journal import Journal, Picture, Ship, Source, read_entries
 
 BOXES = (10, 20, 12, 25), (100, 200, 30, 40)
 TWO = scene(200, 300, *BOXES)
@@ -165,10 +165,13 @@ def test_an_image_too_large_for_coco_is_named(tmp_path):
 
 def test_a_journal_of_something_else_counts_as_none(tmp_path):
     (tmp_path / "part").write_text("ImageId,EncodedPixels\na.png,1 1\n")
+    source = Source.of(tmp_path / "\udcff.png")
     with Journal(tmp_path / "part") as journal:
         assert journal.finished == set()
+        journal.begin(source)
         journal.add(Picture("\udcff.png", 1, 1))
-        journal.end("\udcff.png")
+        journal.end()
     with Journal(tmp_path / "part") as journal:
-        assert journal.finished == {"\udcff.png"}
-    assert list(read_entries(tmp_path / "part")) == [Picture("\udcff.png", 1, 1)]
+        assert journal.finished == {source}
+    assert list(read_entries(tmp_path / "part", {source})) == [Picture("\udcff.png", 1, 1)]
+    assert list(read_entries(tmp_path / "part", set())) == []
