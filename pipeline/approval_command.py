@@ -123,7 +123,7 @@ def evaluated_run(root: Root, run_id: str) -> Run:
     """The run of an id, or the newest that was evaluated for "latest".
 
     Raises:
-        InputError: there is no such run, or it has no evaluation.
+        InputError: there is no such run, it has no evaluation, or model or evaluation are gone.
     """
     runs = list_runs(root)
     if not runs:
@@ -138,7 +138,7 @@ def evaluated_run(root: Root, run_id: str) -> Run:
         if run is None:
             known = ", ".join(run.run_id for run in runs)
             raise InputError(f"no run {run_id} under {root.path}; there are {known} (or say {LATEST})")
-    if not run.uri("ShipDetector", "model") or not run.uri("ShipEvaluator", "evaluation"):
+    if not run.folder("ShipDetector", "model") or not run.folder("ShipEvaluator", "evaluation"):
         raise InputError(
             f"run {run.run_id} ({run.state}) has no evaluation, so there is nothing to decide on; start its "
             "command again and let it run through"

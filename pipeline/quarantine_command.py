@@ -5,7 +5,6 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import yaml
 from rich.console import Console
@@ -32,7 +31,7 @@ def list_flagged(root: Root, about: str, console: Console) -> None:
         console: where to.
 
     Raises:
-        InputError: no run has screened anything yet.
+        InputError: no run has screened anything yet, or what it found is gone.
     """
     run, flagged = _newest_screening(root)
     decisions = read_decisions(root.decisions)
@@ -87,10 +86,8 @@ def _check_usable(row: Flagged) -> None:
 
 def _newest_screening(root: Root) -> tuple[Run, list[Flagged]]:
     for run in list_runs(root):
-        stage = run.stages.get("ImageScreener")
-        uri = stage.uri("quarantine") if stage else None
-        if uri is not None:
-            return run, list(read_flagged(Path(uri, QUARANTINE_CSV).read_bytes()))
+        if folder := run.folder("ImageScreener", "quarantine"):
+            return run, list(read_flagged((folder / QUARANTINE_CSV).read_bytes()))
     raise InputError(f"--root {root.path}: no run has screened images yet; `ships stats` or `ships run` does")
 
 

@@ -87,7 +87,7 @@ def _make(folder: Path, run: Run, root: Root, console: Console) -> None:
         from components.review_report.review import Sources, review  # noqa: PLC0415
 
         told = Console(file=terminal, force_terminal=is_terminal, width=width)
-        uris = {name: run.uri(*place) or "" for name, place in _SOURCES.items()}
+        uris = {name: str(run.folder(*place) or "") for name, place in _SOURCES.items()}
         with ProgressDisplay(told):
             found = review(
                 Sources(**uris), [split for split in SPLITS if split.startswith("test")], ReviewSettings()

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import yaml
 from rich.console import Console
+from rich.markup import escape
 
 from components.errors import SettingsError, ShipsError
 from components.ship_example_gen.inputs import check_inputs
@@ -158,11 +159,18 @@ def _run_stages(
     from components.ship_example_gen.listing import data_fingerprint  # noqa: PLC0415
     from pipeline.dag import DataSource  # noqa: PLC0415
     from pipeline.local import local_pipeline, run_locally  # noqa: PLC0415
+    from pipeline.runs import settle  # noqa: PLC0415
 
     fingerprint = data_fingerprint(inputs.images, inputs.labels, inputs.scenes)
     columns = read_scenes(inputs.scenes).extra_columns
     source = DataSource(inputs.images, inputs.labels, inputs.scenes, fingerprint, columns)
     dag = local_pipeline(source, settings, root, until)
+    if before := settle(root):
+        told = (
+            f"The root was moved or copied here (an artifact was {before}). Its runs are kept; stages "
+            "run anew, since the cache knows files by their paths."
+        )
+        console.print(f"[yellow]![/] {escape(told)}", highlight=False, soft_wrap=True)
     console.print(f"Run {run_id} in {root.path} (library log: {log})", highlight=False, soft_wrap=True)
     with ProgressDisplay(console, len(dag.components)) as display, _stopping_at_once(console, display):
         try:

@@ -1,5 +1,6 @@
 """What ML Metadata knows of the runs under a root."""
 
+import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
 from components.approval_gate.decision import OUTCOME, VERSION
+from components.errors import InputError
 from components.evaluation.names import VERDICT
 from components.evaluation.subject import EVALUATION_DIGEST, MODEL_DIGEST, Subject
 from pipeline.names import PIPELINE_NAME
@@ -74,6 +76,22 @@ class Run:
     def uri(self, stage: str, output: str) -> str | None:
         """Folder of an output, or None if the run has not got so far."""
         return self.stages[stage].uri(output) if stage in self.stages else None
+
+    def folder(self, stage: str, output: str) -> Path | None:
+        """The same for those who are going to look into it.
+
+        Raises:
+            InputError: the folder is gone.
+        """
+        if (uri := self.uri(stage, output)) is None:
+            return None
+        folder = Path(uri)
+        if not folder.is_dir():
+            raise InputError(
+                f"run {self.run_id}: the output {output} of {stage} is gone: there is no folder {uri}. "
+                "Put it back, or start the command of the run again"
+            )
+        return folder
 
     def property_of(self, stage: str, name: str) -> str:
         """A text that a stage was run with, "" if it has none of this name or has not run."""
@@ -143,6 +161,33 @@ def list_runs(root: Root) -> list[Run]:
     ]
 
 
+def settle(root: Root) -> str | None:
+    """Have ML Metadata name the artifacts where they are now; to be called by whoever has locked the root.
+
+    Else the cache of a copied root would give outputs of the original.
+
+    Returns:
+        A folder where the artifacts were when the root was still another one; None if they all are where
+        they were.
+    """
+    store = _open(root.metadata)
+    if store is None:
+        return None
+    moved = []
+    for artifact in store.get_artifacts():
+        before, artifact.uri = artifact.uri, _here(root, artifact.uri)
+        if artifact.uri != before:
+            moved.append((before, artifact))
+    store.put_artifacts([artifact for _, artifact in moved])
+    return moved[-1][0] if moved else None
+
+
+def _here(root: Root, uri: str) -> str:
+    """An artifact's folder under this root; ML Metadata names it as it was when it was written."""
+    *_, place = uri.rpartition(f"/{root.artifacts.name}/")
+    return str(root.artifacts.resolve() / place.lstrip("/"))
+
+
 def _open(path: Path) -> metadata_store.MetadataStore | None:
     if not path.exists():
         return None
@@ -164,7 +209,7 @@ def _read_run(
             for name, value in source.items()
         }
         stages[_node_id(store, execution)] = StageRun(
-            _state(execution), _outputs(store, execution), properties
+            _state(execution), _outputs(root, store, execution), properties
         )
     run_id = context.name.removeprefix(f"{PIPELINE_NAME}.")
     return Run(run_id, stages, alive, root.unpushable_mark(run_id).exists())
@@ -190,10 +235,13 @@ def _state(execution: metadata_store_pb2.Execution) -> str:
 
 
 def _outputs(
-    store: metadata_store.MetadataStore, execution: metadata_store_pb2.Execution
+    root: Root, store: metadata_store.MetadataStore, execution: metadata_store_pb2.Execution
 ) -> dict[str, list[metadata_store_pb2.Artifact]]:
     output_ids: dict[str, list[int]] = {}
     for event in store.get_events_by_execution_ids([execution.id]):
         if event.type == metadata_store_pb2.Event.OUTPUT:
             output_ids.setdefault(event.path.steps[0].key, []).append(event.artifact_id)
-    return {key: store.get_artifacts_by_id(ids) for key, ids in output_ids.items()}
+    outputs = {key: store.get_artifacts_by_id(ids) for key, ids in output_ids.items()}
+    for artifact in itertools.chain(*outputs.values()):
+        artifact.uri = _here(root, artifact.uri)
+    return outputs

@@ -9,6 +9,8 @@ from components.evaluation.subject import EVALUATION_DIGEST, MODEL_DIGEST
 from components.evaluation.verdict import VERDICT_FILE, Check, Verdict, to_json
 from components.review_report.settings import CARD_FILE, PAGE_FILE
 
+_QUARANTINE = "image_id,split,outcome,reasons,sha1"
+
 
 class Ledger:
     """The metadata and artifacts under a root; each call adds a run."""
@@ -60,8 +62,12 @@ class Ledger:
         self._stage(run_id, "ReviewReport", "review", folder)
         return folder
 
-    def screened(self, run_id):
-        """A run that ended before its evaluation."""
+    def screened(self, run_id, flagged=""):
+        """A run that ended before its evaluation; `flagged` are rows of its quarantine.csv."""
+        folder = self.root.artifacts / run_id / "quarantine"
+        folder.mkdir(parents=True)
+        (folder / "quarantine.csv").write_text(f"{_QUARANTINE}\n{flagged}", encoding="utf-8")
+        self._stage(run_id, "ImageScreener", "quarantine", folder)
         self._stage(run_id, "DataGate", "nothing", self.root.artifacts / run_id)
 
     def _stage(self, run_id, node, output, folder, **properties):
