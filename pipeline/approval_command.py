@@ -25,6 +25,8 @@ from pipeline.runs import Run, list_runs
 LATEST = "latest"
 # Enough to tell digests apart by eye.
 _SHOWN_DIGITS = 12
+# Columns of a terminal in which a record of the table of approvals has room for a note of some words.
+_WIDE = 150
 
 
 @dataclass(frozen=True)
@@ -108,14 +110,18 @@ def list_approvals(root: Root, console: Console) -> None:
     if not records:
         raise InputError(f"--root {root.path}: nothing was approved, rejected or rolled back yet")
     table = Table(box=None, pad_edge=False)
-    for column in ("when", "by", "what", "run or version", "model", "evaluation"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("note", overflow="fold")
+    columns = ("when", "by", "what", "run or version", "model", "evaluation", "note")
+    # Where there is no room beside each other, what the record is about stands one below the other.
+    stacked = console.width < _WIDE
+    for column in (*columns[:3], ", ".join(columns[3:])) if stacked else columns:
+        table.add_column(column, overflow="fold", no_wrap=column == "when")
     for record in records:
         what = "approve AGAINST THE RULES" if record.override else record.action
         about = record.run or f"{record.restored} as {record.version}"
         digests = (digest[:_SHOWN_DIGITS] for digest in (record.model, record.evaluation))
-        table.add_row(*map(escape, (record.when, record.by, what, about, *digests, record.note)))
+        subject = (about, *digests, record.note)
+        cells = ("\n".join(filter(None, subject)),) if stacked else subject
+        table.add_row(*map(escape, (record.when, record.by, what, *cells)))
     console.print(table)
 
 

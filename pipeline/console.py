@@ -1,4 +1,4 @@
-"""Progress in a terminal: a bar for what runs, a line for what has ended; elsewhere plain lines."""
+"""Results, and progress in a terminal: a bar for what runs, a line for what has ended; else plain lines."""
 
 import logging
 import time
@@ -17,6 +17,16 @@ from pipeline.stages import StageEvent
 
 # Without a terminal nothing is redrawn, so a line is worth its place only now and then.
 _LINE_INTERVAL_S = 30.0
+# Wider than any table, in characters.
+_NO_EDGE = 10_000
+
+
+def standard_output() -> Console:
+    """Of results; a file or a pipe has no edge at which their tables would be cut."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = _NO_EDGE
+    return console
 
 
 class ProgressDisplay(logging.Handler):

@@ -20,7 +20,7 @@ from components.ship_example_gen.inputs import read_scenes_of
 from components.ship_example_gen.listing import list_images
 from components.ship_example_gen.scenes import SceneTable
 from components.ship_example_gen.tables import read_table
-from pipeline.console import ProgressDisplay
+from pipeline.console import ProgressDisplay, standard_output
 from pipeline.quiet import libraries_into
 from schemas import SHIP_IMAGES
 
@@ -114,7 +114,7 @@ def screen(
             trials = try_corruptions(judge, ordinary, limit)
             sheets += [_untouched_sheet(found, scene_table), _flagged_sheet(found), _trials_sheet(trials)]
     for sheet in sheets:
-        Console().print(sheet.rich())
+        standard_output().print(sheet.rich())
     if output:
         _write(output, "\n".join(sheet.markdown() for sheet in sheets) if report else _flagged_csv(found))
 

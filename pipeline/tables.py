@@ -32,9 +32,7 @@ from pipeline.runs import Run
 # An interval this much off the middle is told as one that is not.
 _SYMMETRIC = 0.005
 # Columns of a terminal in which the list of runs has room between its columns.
-_WIDE = 100
-# Characters of "18/18" or "0.812".
-_FIGURE = 5
+_WIDE = 120
 
 
 def dice_table(evaluation: Evaluation) -> Table:
@@ -118,19 +116,20 @@ def runs_table(runs: Iterable[Run], records: Sequence[Record] | None, width: int
         records: the table of approvals; None if it cannot be trusted.
         width: of the terminal, in characters.
     """
+    # Only the word of people folds. A least width for others would cut the last column without a mark.
     padding = (0, 1) if width >= _WIDE else (0, 0)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=padding)
     for column in ("run", "state"):
         table.add_column(column, no_wrap=True)
-    for column in ("cached", "dice ships", "dice", "AUC"):
-        # Headings may take two lines, figures not.
-        table.add_column(column, justify="right", min_width=_FIGURE)
-    for column in ("verdict", "approval", "pushed"):
-        table.add_column(column, no_wrap=True)
+    for column in ("from\ncache", "dice\nships", "dice", "AUC"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("approval", overflow="fold")
+    table.add_column("pushed", no_wrap=True)
     for run in runs:
         table.add_row(
             run.run_id,
-            run.state,
+            run.state if width >= _WIDE else run.state.replace(" ", "\n"),
             f"{run.cached}/{len(run.stages)}",
             _number(run.headline(HEADLINE_DICE_SHIPS)),
             _number(run.headline(HEADLINE_DICE)),

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline.cli.options import (
     ImagesOption,
@@ -17,6 +16,7 @@ from pipeline.cli.options import (
     VerboseOption,
     console,
 )
+from pipeline.console import standard_output
 from pipeline.root import Root
 from pipeline.settings import load_settings
 
@@ -119,7 +119,7 @@ def quarantine_list_command(
     """List the images that the newest run flagged, each with its reasons."""
     from pipeline.quarantine_command import list_flagged  # noqa: PLC0415
 
-    list_flagged(Root(root), about, Console())
+    list_flagged(Root(root), about, standard_output())
 
 
 @quarantine_app.command("restore")

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline.cli.options import NoteOption, RootOption, RunArgument, console
+from pipeline.console import standard_output
 from pipeline.root import Root
 
 
@@ -54,7 +54,7 @@ def approvals_command(root: RootOption) -> None:
     """List what was approved, rejected and rolled back: who, when, which model, why."""
     from pipeline.approval_command import list_approvals  # noqa: PLC0415
 
-    list_approvals(Root(root), Console())
+    list_approvals(Root(root), standard_output())
 
 
 def rollback_command(

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from components.errors import InputError
 from pipeline.cli.options import (
@@ -16,6 +15,7 @@ from pipeline.cli.options import (
     VerboseOption,
     console,
 )
+from pipeline.console import standard_output
 from pipeline.root import Root
 from pipeline.settings import load_settings, profile_names, settings_as_yaml
 
@@ -96,7 +96,7 @@ def runs_command(root: RootOption) -> None:
     from pipeline.runs import list_runs  # noqa: PLC0415
     from pipeline.tables import runs_table  # noqa: PLC0415
 
-    table_console = Console()
+    table_console = standard_output()
     runs = list_runs(Root(root))
     if not runs:
         raise InputError(f"--root {root}: there is no run; `ships run --root {root} ...` makes one")

@@ -1,11 +1,13 @@
 """ships approve, reject, approvals, rollback and what ships runs shows of them."""
 
 import getpass
+import io
 import re
 import shutil
 from dataclasses import astuple
 
 import pytest
+from rich.console import Console
 from run_records import Ledger
 from typer.testing import CliRunner
 
@@ -17,6 +19,7 @@ from components.evaluation.digests import subject_of
 from components.evaluation.subject import Subject
 from components.evaluation.verdict import Check, Verdict
 from components.review_report.marks import EMPTY
+from pipeline.approval_command import list_approvals
 from pipeline.cli import app
 from pipeline.root import Root
 
@@ -35,7 +38,7 @@ def ledger(root):
 
 def ships(root, *arguments):
     """What the command told; raises what it raises."""
-    result = CliRunner(env={"COLUMNS": "240"}).invoke(app, [*arguments, "--root", str(root.path)])
+    result = CliRunner().invoke(app, [*arguments, "--root", str(root.path)])
     if result.exception is not None:
         raise result.exception
     return result.output
@@ -120,9 +123,25 @@ def test_a_rejection_needs_a_reason_and_is_listed(root, ledger):
     ledger.evaluated(RUN)
     assert "--note" in refused(root, "reject", RUN, "--note", "")
     ships(root, "reject", RUN, "--note", "ghosts at the quay")
-    listed = ships(root, "approvals")
-    assert "ghosts at the quay" in listed
-    assert "reject" in listed
+    # No terminal, so that nothing is cut or folded.
+    (row,) = (line for line in ships(root, "approvals").splitlines() if RUN in line)
+    assert row.endswith("ghosts at the quay")
+    assert "reject" in row
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_a_terminal_of_any_width_shows_the_whole_table_of_approvals(root, ledger, width):
+    ledger.evaluated(RUN, "fail")
+    ships(root, "approve", RUN, "--override", "--note", "labels of scene 12 are wrong")
+    (record,) = read_approvals(root.approvals)
+    told = Console(file=io.StringIO(), width=width, record=True)
+    list_approvals(root, told)
+    lines = told.export_text().splitlines()
+    assert max(map(len, lines)) <= width
+    for cell in (RUN, record.model[:12], record.evaluation[:12]):
+        assert any(cell in line.split() for line in lines)
+    for words in (record.when, record.by, "approve AGAINST THE RULES", record.note):
+        assert all(any(word in line.split() for line in lines) for word in words.split())
 
 
 @pytest.mark.parametrize(

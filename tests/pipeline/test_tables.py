@@ -7,6 +7,7 @@ from ml_metadata.proto import metadata_store_pb2
 from rich.console import Console
 from rich.table import Table
 
+from components.approval_gate.approvals import Record
 from components.evaluation.names import (
     CASCADE,
     CLASSIFIER,
@@ -26,6 +27,7 @@ from components.evaluation.names import (
     VERDICT,
 )
 from components.evaluation.slices import Evaluation, Figure, Slice
+from components.evaluation.subject import EVALUATION_DIGEST, MODEL_DIGEST
 from pipeline.runs import Run, StageRun
 from pipeline.tables import dice_table, runs_table, ships_table
 
@@ -85,24 +87,42 @@ def test_an_evaluation_without_images_is_a_table_without_numbers() -> None:
     assert shown(dice_table(Evaluation([], [])))
 
 
-@pytest.mark.parametrize("width", [80, 120])
-def test_the_list_of_runs_keeps_its_figures_in_a_narrow_terminal(width: int) -> None:
+def finished(verdict: str, version: str) -> dict[str, StageRun]:
     evaluated, blessed, pushed = (metadata_store_pb2.Artifact(uri="somewhere") for _ in range(3))
     for name, value in ((HEADLINE_DICE_SHIPS, 0.561), (HEADLINE_DICE, 0.668), (HEADLINE_AUC, 0.981)):
         evaluated.custom_properties[name].double_value = value
-    evaluated.custom_properties[VERDICT].string_value = "undecided"
+    evaluated.custom_properties[VERDICT].string_value = verdict
+    for name in (MODEL_DIGEST, EVALUATION_DIGEST):
+        evaluated.custom_properties[name].string_value = version
     blessed.custom_properties["outcome"].string_value = "push"
-    pushed.custom_properties["pushed_version"].string_value = "1795703884"
-    stages = {
+    pushed.custom_properties["pushed_version"].string_value = version
+    return {
         "ShipEvaluator": StageRun("done", {"evaluation": [evaluated]}),
         "ApprovalGate": StageRun("done", {"blessing": [blessed]}),
         "Pusher": StageRun("done", {"pushed_model": [pushed]}),
     }
-    (row,) = (
-        line
-        for line in shown(runs_table([Run("20261126-141004", stages)], (), width), width)
-        if line.startswith("20261126-141004")
-    )
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_list_of_runs_keeps_its_figures_in_a_narrow_terminal(width: int) -> None:
+    run = Run("20261126-141004", finished("undecided", "1795703884"))
+    (row,) = (line for line in shown(runs_table([run], (), width), width) if line.startswith(run.run_id))
     assert row.split()[1:] == [
         "done", "0/3", "0.561", "0.668", "0.981", "undecided", "automatic", "1795703884",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 160])
+def test_ids_and_versions_of_runs_are_whole_whoever_decided(width: int) -> None:
+    runs = [
+        Run("20261126-141004", finished("undecided", "1795703884")),
+        Run("20261126-141003", {"Segmenter": StageRun("running", {})}),
+        Run("20261126-141002", {"ShipEvaluator": StageRun("done", {})}, unpushable=True),
+    ]
+    who = "jonathan.smith"
+    records = [Record("now", who, "approve", "", "1795703884", "1795703884", override="yes")]
+    lines = shown(runs_table(runs, records, width), width)
+    for cell in ("20261126-141004", "20261126-141003", "20261126-141002", "1795703884", "interrupted"):
+        assert any(cell in line.split() for line in lines)
+    folded = "".join(line[50:].replace("1795703884", "").strip() for line in lines)
+    assert f"by{who}" in folded.replace(" ", "")
