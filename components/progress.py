@@ -28,7 +28,7 @@ class Progress:
         total: units in all, or None if not known.
         unit: plural name of a unit ("images", "steps").
         figures: numbers worth showing beside it, e.g. {"loss": 0.41}.
-        finished: whether the stage's meter is closed.
+        finished: whether it is done; what was interrupted or has failed never is.
     """
 
     stage: str
@@ -76,10 +76,6 @@ class Meter:
         with self._lock:
             self._total = total
 
-    def close(self) -> None:
-        """Tell the final count."""
-        self._tell(finished=True)
-
     def _tell(self, finished: bool) -> None:
         progress = Progress(
             self._stage, self._done, self._total, self._unit, dict(self._figures), finished=finished
@@ -92,7 +88,7 @@ class Meter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self._tell(finished=error is None)
 
 
 # Workers in this process find the meter of a running stage here, since Beam copies a step with all it holds.

@@ -17,6 +17,7 @@ from pipeline.stages import StageEvent
 
 # Without a terminal nothing is redrawn, so a line is worth its place only now and then.
 _LINE_INTERVAL_S = 30.0
+INTERRUPTED = "Interrupted. What has finished is kept; the same command goes on from there."
 # Wider than any table, in characters.
 _NO_EDGE = 10_000
 

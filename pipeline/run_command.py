@@ -18,7 +18,7 @@ from components.errors import SettingsError, ShipsError
 from components.ship_example_gen.inputs import check_inputs
 from components.ship_example_gen.scenes import read_scenes
 from pipeline.beam_settings import check_reached, outside_runner
-from pipeline.console import ProgressDisplay
+from pipeline.console import INTERRUPTED, ProgressDisplay
 from pipeline.quiet import libraries_into
 from pipeline.root import Root
 from pipeline.settings import Settings
@@ -208,9 +208,7 @@ def _stopping_at_once(console: Console, display: ProgressDisplay | None = None) 
         if display is not None:
             display.clear()
         console.show_cursor(True)
-        console.print(
-            "\nInterrupted. What has finished is kept; the same command goes on from there.", highlight=False
-        )
+        console.print(f"\n{INTERRUPTED}", highlight=False)
         os._exit(EXIT_INTERRUPTED)
 
     previous = signal.signal(signal.SIGINT, stop)

@@ -15,7 +15,7 @@ from rich.console import Console
 from components.errors import InputError
 from components.parallel import in_order
 from components.progress import Meter
-from pipeline.console import ProgressDisplay
+from pipeline.console import INTERRUPTED, ProgressDisplay
 from pipeline.prediction import formats, rasters
 from pipeline.prediction.asked import Asked
 from pipeline.prediction.forms import Format
@@ -76,6 +76,11 @@ def predict(
     """
     if (models is None) == (not server):
         raise InputError("give either --models FOLDER or --server ADDRESS")
+    # Before hours of work rather than after them.
+    if output.is_dir():
+        raise InputError(f"--output {output}: is a folder; name a file in it")
+    if not output.parent.is_dir():
+        raise InputError(f"--output {output}: cannot be written: there is no folder {output.parent}")
     paths = images_by_id(images, list_file)
     if any(path.suffix.lower() in _TIFF_ENDINGS for _, path in paths) and not rasters.installed():
         raise InputError(rasters.NEEDED)
@@ -99,7 +104,11 @@ def predict(
         left = [(path, source) for path, source in files if source not in journal.finished]
         stack.enter_context(ProgressDisplay(console))
         if beam is None:
-            broken = _predict_all(detector, left, journal, min_pixels)
+            try:
+                broken = _predict_all(detector, left, journal, min_pixels)
+            except KeyboardInterrupt:
+                console.print(INTERRUPTED, highlight=False, soft_wrap=True)
+                raise
         else:
             broken = _predict_by_beam(
                 left,
@@ -172,7 +181,8 @@ def _predict_by_beam(
 
 
 def _broken_file(output: Path) -> Path:
-    return output.with_suffix(".broken.csv")
+    # The whole name: tables of other formats have lists of their own.
+    return output.with_name(f"{output.name}.broken.csv")
 
 
 def _write_broken(output: Path, broken: Sequence[Broken]) -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import io
 
 from rich.console import Console
@@ -49,6 +50,16 @@ def test_work_outside_of_stages_shows_its_own_line():
     _, text = _show(0, act)
     assert "Overlays" in text
     assert "dice 0.5" in text
+
+
+def test_work_that_failed_is_not_said_to_be_done():
+    def act():
+        with contextlib.suppress(KeyboardInterrupt), Meter("Predict", 15, "images") as meter:
+            meter.advance(5)
+            raise KeyboardInterrupt
+
+    _, text = _show(0, act)
+    assert text == ""
 
 
 def test_nothing_is_told_once_the_display_is_left():

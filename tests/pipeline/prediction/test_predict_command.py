@@ -3,6 +3,7 @@
 import csv
 import io
 import shutil
+from pathlib import Path
 
 import pytest
 from brightness_networks import encoded, scene
@@ -47,8 +48,8 @@ def models(saved_model, tmp_path):
 def _predict(images, output, **options):
     told = Console(record=True, width=200, file=io.StringIO())
     given = {"list_file": None, "models": None, "server": "", "name": "ships", "min_pixels": 1, "beam": None}
-    given |= {"form": Format.AIRBUS, **options}
-    predict(list(map(str, images)), output=output, console=told, verbose=True, **given)
+    given |= {"form": Format.AIRBUS, "console": told, **options}
+    predict(list(map(str, images)), output=output, verbose=True, **given)
     return told.export_text()
 
 
@@ -74,7 +75,7 @@ def test_a_row_for_each_ship_and_one_for_none(images, tmp_path, by, request):
         ["two.png", _rle(BOXES[1])],
         ["two.png", _rle(BOXES[0])],
     ]
-    header, *broken = _rows(tmp_path / "out.broken.csv")
+    header, *broken = _rows(tmp_path / "out.csv.broken.csv")
     broken.sort()
     assert header == ["ImageId", "path", "reason"]
     assert [(row[0], row[2].partition(";")[0].partition("(")[0].strip()) for row in broken] == [
@@ -142,7 +143,7 @@ def test_files_patterns_and_lists_name_each_image_once(images, client, tmp_path)
         min_pixels=301,
     )
     assert [row[0] for row in _rows(tmp_path / "out.csv")[1:]] == ["two.png", "none, here.png"]
-    assert _rows(tmp_path / "out.broken.csv")[1][2] == "cannot be read: No such file or directory"
+    assert _rows(tmp_path / "out.csv.broken.csv")[1][2] == "cannot be read: No such file or directory"
 
 
 def test_what_cannot_be_used_says_so(images, client, tmp_path):
@@ -163,5 +164,43 @@ def test_what_cannot_be_used_says_so(images, client, tmp_path):
             _predict(named, tmp_path / "out.csv", **options)
         # Nothing is left behind.
         assert not list(tmp_path.glob("out*"))
-    with pytest.raises(InputError, match="cannot be written"):
-        _predict([images], tmp_path / "two.png" / "out.csv", server=server)
+
+
+def test_an_output_that_cannot_be_is_told_before_anything_is_loaded(images, tmp_path):
+    # Nobody listens there; to find out takes a detector.
+    server = "http://127.0.0.1:1"
+    for output, told in (
+        (tmp_path / "images", "is a folder"),
+        (Path(), "is a folder"),
+        (tmp_path / "nothing" / "out.csv", "cannot be written: there is no folder"),
+        (images / "two.png" / "out.csv", "cannot be written: there is no folder"),
+    ):
+        with pytest.raises(InputError, match=told):
+            _predict([images], output, server=server)
+
+
+def test_an_interrupted_command_says_what_is_kept_and_claims_nothing(images, client, tmp_path, monkeypatch):
+    server = f"127.0.0.1:{client.server.rest_port}"
+
+    def look(path, *_):
+        if path.name == "two.png":
+            raise KeyboardInterrupt
+        return looked(path, *_)
+
+    looked = prediction_images.look
+    monkeypatch.setattr(prediction_images, "look", look)
+    told = io.StringIO()
+    with pytest.raises(KeyboardInterrupt):
+        _predict([images], tmp_path / "out.csv", server=server, console=Console(file=told))
+    assert "What has finished is kept" in told.getvalue()
+    assert "✓" not in told.getvalue()
+    monkeypatch.undo()
+    assert "1 of them from before" in _predict([images], tmp_path / "out.csv", server=server)
+
+
+def test_each_output_has_its_own_list_of_what_got_no_answer(images, client, tmp_path):
+    server = f"127.0.0.1:{client.server.rest_port}"
+    _predict([images], tmp_path / "out.csv", server=server)
+    _predict([images / "two.png"], tmp_path / "out.geojson", server=server, form=Format.GEOJSON)
+    assert len(_rows(tmp_path / "out.csv.broken.csv")) == 3
+    assert not (tmp_path / "out.geojson.broken.csv").exists()

@@ -131,7 +131,7 @@ def test_rasters_that_cannot_be_used_are_listed(tmp_path, client, geotiff):
     names = [tmp_path / f"{name}.tif" for name in ("deep", "torn", "text")]
     _predict([geotiff, *names], tmp_path / "out.csv", client, Format.AIRBUS)
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 2
-    _, deep, torn, text = (tmp_path / "out.broken.csv").read_text().splitlines()
+    _, deep, torn, text = (tmp_path / "out.csv.broken.csv").read_text().splitlines()
     assert "bands of type uint16; expected 8 bits" in deep
     assert "cannot be read to its end" in torn
     assert "cannot be read to its end" in text
