@@ -87,7 +87,11 @@ def _check_usable(row: Flagged) -> None:
 def _newest_screening(root: Root) -> tuple[Run, list[Flagged]]:
     for run in list_runs(root):
         if folder := run.folder("ImageScreener", "quarantine"):
-            return run, list(read_flagged((folder / QUARANTINE_CSV).read_bytes()))
+            table = folder / QUARANTINE_CSV
+            try:
+                return run, list(read_flagged(table.read_bytes()))
+            except OSError as error:
+                raise InputError(f"{table}: cannot be read: {error.strerror}") from None
     raise InputError(f"--root {root.path}: no run has screened images yet; `ships stats` or `ships run` does")
 
 

@@ -50,13 +50,17 @@ def show_review(root: Root, run_id: str, output: Path | None, open_page: bool, c
         console: where progress is shown.
 
     Raises:
-        InputError: there is no such run, it was not evaluated, or the output cannot be written.
+        InputError: there is no such run, it was not evaluated, or page or output cannot be written.
     """
     run = evaluated_run(root, run_id)
     folder = review_folder(root, run)
     page = folder / PAGE_FILE
     if not page.exists():
-        _make(folder, run, root, console)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _make(folder, run, root, console)
+        except PermissionError:
+            raise InputError(f"{folder}: the page cannot be written there by this user") from None
     try:
         doubt = ", ".join(f"{file} cannot be written" for file in mark_runs(root, [run]))
     except InputError as error:
@@ -98,7 +102,6 @@ def _make(folder: Path, run: Run, root: Root, console: Console) -> None:
             if uris[name]
         )
         origin = Origin(run.run_id, str(root.path.resolve()), artifacts, tuple(_digests(run)))
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / PAGE_FILE).write_text(render(found, origin), encoding="utf-8")
     (folder / CARD_FILE).write_text(model_card(found, origin), encoding="utf-8")
 

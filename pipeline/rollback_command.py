@@ -31,6 +31,8 @@ def roll_back(root: Root, to: int | None, note: str, console: Console) -> None:
     """
     if not note.strip():
         raise InputError("say why it is rolled back: --note ...")
+    if not root.path.is_dir():
+        raise InputError(f"--root {root.path}: there is no such folder, so nothing was pushed into it")
     with root.locked():
         records = read_approvals(root.approvals)
         with libraries_into(Path(os.devnull)):

@@ -93,23 +93,37 @@ class Root:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise InputError(f"--root {self.path}: cannot write there: {error.strerror}") from None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _could_lock(descriptor, fcntl.LOCK_EX):
+                raise InputError(
+                    f"--root {self.path}: another run is using it; wait for its end or give another folder"
+                )
             yield
-        except BlockingIOError:
-            raise InputError(
-                f"--root {self.path}: another run is using it; wait for its end or give another folder"
-            ) from None
         finally:
             os.close(descriptor)
 
     def is_in_use(self) -> bool:
-        """Whether a run holds the root right now."""
+        """Whether a run holds the root right now; writes nothing, so that whoever may read may ask."""
         try:
-            with self.locked():
-                return False
-        except InputError:
-            return True
+            descriptor = os.open(self._lock, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            return not _could_lock(descriptor, fcntl.LOCK_SH)
+        finally:
+            os.close(descriptor)
+
+    @property
+    def _lock(self) -> Path:
+        return self.path / ".lock"
+
+
+def _could_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -150,7 +150,11 @@ class Run:
 
 
 def list_runs(root: Root) -> list[Run]:
-    """Runs under a root, newest first; none if there was none yet."""
+    """Runs under a root, newest first; none if there was none yet.
+
+    Raises:
+        InputError: what ML Metadata knows of them cannot be read.
+    """
     store = _open(root.metadata)
     if store is None:
         return []
@@ -189,12 +193,19 @@ def _here(root: Root, uri: str) -> str:
 
 
 def _open(path: Path) -> metadata_store.MetadataStore | None:
-    if not path.exists():
+    try:
+        path.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     config = metadata_store_pb2.ConnectionConfig()
     config.sqlite.filename_uri = str(path)
     config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE
-    return metadata_store.MetadataStore(config)
+    try:
+        return metadata_store.MetadataStore(config)
+    except RuntimeError as error:
+        raise InputError(f"{path}: cannot be read as ML Metadata: {str(error).splitlines()[0]}") from None
 
 
 def _read_run(

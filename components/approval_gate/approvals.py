@@ -69,12 +69,14 @@ def read_approvals(path: Path) -> tuple[Record, ...]:
     """Records of a file; none where there is none.
 
     Raises:
-        InputError: see `parse_approvals`.
+        InputError: it cannot be read; or see `parse_approvals`.
     """
     try:
         return parse_approvals(_text(path.read_bytes()))
     except FileNotFoundError:
         return ()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except InputError as error:
         raise InputError(f"{path}, {error}") from None
 
@@ -83,20 +85,22 @@ def append_approval(path: Path, record: Record) -> None:
     """Add a record; earlier ones stay as they are.
 
     Raises:
-        InputError: the table does not hold together, so that nothing may be built on it.
+        InputError: it cannot be written; or it does not hold together, so that nothing may be built on it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        text = _text(file.read())
-        try:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            text = _text(file.read())
             *_, (_, last) = [(None, ""), *_chained(text)]
-        except InputError as error:
-            raise InputError(f"{path}, {error}") from None
-        content = _as_line(record)
-        line = f"{content},{_hash(last, content)}\n"
-        file.write((line if text else f"{_HEADER}\n{line}").encode())
+            content = _as_line(record)
+            line = f"{content},{_hash(last, content)}\n"
+            file.write((line if text else f"{_HEADER}\n{line}").encode())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    except InputError as error:
+        raise InputError(f"{path}, {error}") from None
 
 
 def _chained(text: str) -> Iterator[tuple[Record, str]]:

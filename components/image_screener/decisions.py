@@ -44,12 +44,14 @@ def read_decisions(path: Path) -> dict[str, Decision]:
     """Decisions by image id; of several about one image the last counts. None yet where there is no file.
 
     Raises:
-        InputError: the file is no table of decisions.
+        InputError: the file cannot be read, or is no table of decisions.
     """
     try:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     decisions = {}
     reader = csv.reader(io.StringIO(text, newline=""))
     for row in reader:
@@ -67,10 +69,17 @@ def read_decisions(path: Path) -> dict[str, Decision]:
 
 
 def append_decisions(path: Path, decisions: Iterable[Decision]) -> None:
-    """Adds decisions to the table; earlier ones stay as a record."""
-    is_new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if is_new:
-            writer.writerow(_COLUMNS)
-        writer.writerows(astuple(decision) for decision in decisions)
+    """Adds decisions to the table; earlier ones stay as a record.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        is_new = not path.exists()
+        with path.open("a", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if is_new:
+                writer.writerow(_COLUMNS)
+            writer.writerows(astuple(decision) for decision in decisions)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from components.errors import InputError, ShipsError
+from components.errors import ShipsError
 from components.ship_example_gen.inputs import check_inputs
 from components.ship_example_gen.listing import data_fingerprint
 from pipeline.experiment.outcome import Outcomes
@@ -53,10 +53,9 @@ def run_experiment(
     """
     inputs = inputs.absolute()
     check_inputs(inputs.images, inputs.labels, inputs.scenes)
-    if root.is_in_use():
-        raise InputError(
-            f"--root {root.path}: another run is using it; wait for its end or give another folder"
-        )
+    with root.locked():
+        # It can be used; each trial locks it for itself.
+        pass
     folder = root.experiment_folder(plan.name)
     outcomes = Outcomes(folder / "outcomes", data_fingerprint(inputs.images, inputs.labels, inputs.scenes))
     rows = [Row(trial, outcomes.find(trial)) for trial in plan.trials]

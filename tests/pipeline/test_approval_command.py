@@ -265,6 +265,7 @@ def test_a_rollback_to_a_version(root):
 
 def test_a_rollback_needs_a_store_a_note_and_a_free_root(root):
     assert "nothing was pushed" in refused(root, "rollback", "--note", "x")
+    assert not root.path.exists()
     _push(root, 1, 2)
     assert "--note" in refused(root, "rollback", "--note", " ")
     with root.locked():

@@ -40,6 +40,13 @@ def test_there_are_none_before_the_first(tmp_path):
     assert parse_approvals("") == ()
 
 
+def test_a_table_that_cannot_be_opened_is_named(tmp_path):
+    with pytest.raises(InputError, match=f"{tmp_path}: cannot be written: Is a directory"):
+        append_approval(tmp_path, FIRST)
+    with pytest.raises(InputError, match=f"{tmp_path}: cannot be read: Is a directory"):
+        read_approvals(tmp_path)
+
+
 def _edited(number, old, new):
     def tamper(lines):
         assert old in lines[number]

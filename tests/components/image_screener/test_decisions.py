@@ -20,6 +20,13 @@ def test_the_last_decision_about_an_image_counts_and_all_stay(tmp_path):
     assert path.read_bytes().count(b"a.jpg") == 2
 
 
+def test_a_table_that_cannot_be_opened_is_named(tmp_path):
+    with pytest.raises(InputError, match=f"{tmp_path}: cannot be written: Is a directory"):
+        append_decisions(tmp_path, [decision()])
+    with pytest.raises(InputError, match=f"{tmp_path}: cannot be read: Is a directory"):
+        read_decisions(tmp_path)
+
+
 @pytest.mark.parametrize("line", ["a.jpg,restore", "a.jpg,00,maybe,Ada,now,"])
 def test_a_line_that_is_no_decision_is_named(tmp_path, line):
     path = tmp_path / "decisions.csv"
