@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,11 +57,8 @@ def show_review(root: Root, run_id: str, output: Path | None, open_page: bool, c
     folder = review_folder(root, run)
     page = folder / PAGE_FILE
     if not page.exists():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _make(folder, run, root, console)
-        except PermissionError:
-            raise InputError(f"{folder}: the page cannot be written there by this user") from None
+        _check_writable(folder)
+        _make(folder, run, root, console)
     try:
         doubt = ", ".join(f"{file} cannot be written" for file in mark_runs(root, [run]))
     except InputError as error:
@@ -78,6 +76,15 @@ def show_review(root: Root, run_id: str, output: Path | None, open_page: bool, c
     print(page)
     if open_page:
         webbrowser.open(page.as_uri())
+
+
+def _check_writable(folder: Path) -> None:
+    """Raises InputError before the minutes that a page takes."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise InputError(f"{folder}: the page cannot be written there: {error.strerror}") from None
 
 
 def _make(folder: Path, run: Run, root: Root, console: Console) -> None:

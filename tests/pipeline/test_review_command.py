@@ -62,6 +62,13 @@ def test_a_copy_says_what_was_decided_by_now_unless_the_table_was_tampered_with(
     assert "line 2" in result.output
 
 
+def test_a_page_that_could_not_be_written_is_not_made(ledger):
+    ledger.evaluated(RUN)
+    (ledger.root.path / "runs").touch()
+    with pytest.raises(InputError, match=r"runs/.*/review: the page cannot be written there"):
+        review(ledger)
+
+
 def test_without_an_evaluation_there_is_nothing_to_review(ledger):
     with pytest.raises(InputError, match="there is no run"):
         review(ledger)
