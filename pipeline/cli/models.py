@@ -18,7 +18,7 @@ def serve_command(
     *,
     models: Annotated[
         Path,
-        typer.Option("--models", help="Folder of pushed models, <root>/models; watched for new versions."),
+        typer.Option("--models", help="Folder of pushed models, `ROOT/models`; watched for new versions."),
     ],
     name: Annotated[str, typer.Option("--name", help="Which of them.")] = MODEL_NAME,
     host: Annotated[
@@ -77,7 +77,7 @@ def predict_command(
         Path | None, typer.Option("--list", help="Text file that names further images, one a line.")
     ] = None,
     models: Annotated[
-        Path | None, typer.Option("--models", help="Folder of pushed models, <root>/models.")
+        Path | None, typer.Option("--models", help="Folder of pushed models, `ROOT/models`.")
     ] = None,
     server: Annotated[
         str, typer.Option("--server", help="Ask a server instead, by REST: http://localhost:8501.")

@@ -6,6 +6,9 @@ import sys
 import time
 
 import pytest
+import typer
+
+from pipeline.cli import app
 
 HEADER = "ImageId,EncodedPixels\n"
 
@@ -57,6 +60,18 @@ def test_help_teaches(command):
     result = _ships(*command, "--help")
     assert result.returncode == 0
     assert "Usage: " in result.stdout
+
+
+def test_help_loses_no_word_to_markdown():
+    def texts(command):
+        yield command.help or ""
+        yield from (parameter.help or "" for parameter in command.params if hasattr(parameter, "help"))
+        for inner in getattr(command, "commands", {}).values():
+            yield from texts(inner)
+
+    # What stands in angle brackets is taken for HTML and left out.
+    assert [text for text in texts(typer.main.get_command(app)) if "<" in text] == []
+    assert "ROOT/models" in _ships("predict", "--help").stdout
 
 
 def _no_folder(data):
