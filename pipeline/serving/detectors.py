@@ -1,5 +1,6 @@
 """Who finds ships for `ships predict`: a model in this process, or a server that speaks TF Serving's REST."""
 
+import http.client
 import json
 import logging
 import time
@@ -121,6 +122,10 @@ class RemoteDetector:
             raise InputError(f"--server {server}: serves no model {name}: {_told(error)}") from error
         except OSError as error:
             raise InputError(f"--server {server}: cannot be asked: {_told(error)}") from error
+        except http.client.HTTPException as error:
+            raise InputError(
+                f"--server {server}: does not answer by HTTP ({type(error).__name__}); is this the REST port?"
+            ) from error
         if not available:
             raise InputError(f"--server {server}: no version of {name} is loaded")
         self.version = max(available)
@@ -143,7 +148,7 @@ class RemoteDetector:
                 f"the server answered {error.code}: {_told(error)}. What is finished is kept; "
                 "the same command goes on."
             ) from error
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, IndexError) as error:
             raise ShipsError(
                 f"the server does not answer as expected: {_told(error)}. What is finished is kept; "
                 "the same command goes on."
@@ -167,7 +172,7 @@ def _told(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         try:
             return str(json.load(error)["error"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
             return error.reason
     return str(getattr(error, "reason", error))
 

@@ -3,13 +3,15 @@
 import csv
 import io
 import shutil
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from brightness_networks import encoded, scene
 from rich.console import Console
 
-from components.errors import InputError
+from components.errors import InputError, ShipsError
 from components.masks import rle
 from components.masks.instances import Instance
 from pipeline.prediction import images as prediction_images
@@ -156,6 +158,7 @@ def test_what_cannot_be_used_says_so(images, client, tmp_path):
         (["nothing*.jpg"], {"server": server}, "pattern"),
         ([images, tmp_path / "two.png"], {"server": server}, "same name"),
         ([images], {"server": "http://127.0.0.1:1"}, "cannot be asked"),
+        ([images], {"server": f"127.0.0.1:{client.server.grpc_port}"}, "is this the REST port"),
         ([images], {"server": server, "name": "boats"}, "Servable not found"),
         ([images], {"models": tmp_path}, "no model to use"),
         ([images], {"models": tmp_path / "nothing"}, "no such folder"),
@@ -164,6 +167,30 @@ def test_what_cannot_be_used_says_so(images, client, tmp_path):
             _predict(named, tmp_path / "out.csv", **options)
         # Nothing is left behind.
         assert not list(tmp_path.glob("out*"))
+
+
+def test_a_server_whose_answer_breaks_off_is_told(images, tmp_path):
+    class BreaksOff(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self._answer(b'{"model_version_status": [{"version": "7", "state": "AVAILABLE"}]}')
+
+        def do_POST(self):
+            self._answer(b'{"predictions": [', missing=100)
+
+        def log_message(self, *_):
+            pass
+
+        def _answer(self, body, missing=0):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body) + missing))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), BreaksOff) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(ShipsError, match=r"does not answer as expected: IncompleteRead.* is kept"):
+            _predict([images], tmp_path / "out.csv", server=f"127.0.0.1:{server.server_port}")
+        server.shutdown()
 
 
 def test_an_output_that_cannot_be_is_told_before_anything_is_loaded(images, tmp_path):
