@@ -148,6 +148,8 @@ def _read_profile(profile: str) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"--profile {profile}: cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"--profile {profile}: {path} is no text in UTF-8: {error}") from None
     values = _parse(text, str(path)) or {}
     if not isinstance(values, dict) or not all(isinstance(part, dict) for part in values.values()):
         raise SettingsError(

@@ -73,6 +73,13 @@ def test_a_broken_profile_file_is_named(text, tmp_path):
         load_settings(str(file))
 
 
+def test_a_profile_that_is_no_text_is_named(tmp_path):
+    file = tmp_path / "own.yaml"
+    file.write_bytes("segmenter: {loss: schön}".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"own\.yaml is no text in UTF-8"):
+        load_settings(str(file))
+
+
 def test_printed_settings_are_yaml_with_every_setting():
     settings = load_settings("default")
     assert yaml.safe_load(settings_as_yaml(settings)) == settings.model_dump(mode="json")
