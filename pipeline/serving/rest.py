@@ -110,6 +110,9 @@ class Rest:
                 Fault.SLOW_CLIENT, f"the body did not arrive within {limits.timeout_s:g} s"
             ) from None
         except web.RequestPayloadError as error:
+            # Else aiohttp reads on where nothing can be read, and logs a traceback after the answer.
+            request.content.feed_eof()
+            request.protocol.close()
             raise RequestError(Fault.INVALID, "the body cannot be read to its end") from error
 
     async def _status(self, request: web.Request) -> web.Response:

@@ -88,6 +88,15 @@ def test_a_compressed_body_is_read(client):
     assert client.http("/v1/models/ships:predict", body, Content_Encoding="gzip").status == 200
 
 
+def test_a_body_that_is_packed_wrongly_is_refused_and_logs_nothing(client, caplog):
+    for body in (b"no gzip at all", gzip.compress(jpeg() * 9)[:-2000] + b"\0" * 2000):
+        answer = client.http("/find", body, Content_Encoding="gzip")
+        assert answer.status == 400
+        assert answer.json["error"] == "the body cannot be read to its end"
+        assert client.http("/find", jpeg()).status == 200
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("aiohttp")] == []
+
+
 def test_status_and_metadata(client):
     for path in ("/v1/models/ships", "/v1/models/ships/versions/7"):
         status = client.http(path).json["model_version_status"]
