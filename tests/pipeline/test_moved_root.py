@@ -1,8 +1,10 @@
 """A root that was copied or renamed: its runs are those that lie in it; nothing outside is touched."""
 
+import io
 import shutil
 
 import pytest
+from rich.console import Console
 from run_records import Ledger
 from typer.testing import CliRunner
 
@@ -10,7 +12,9 @@ from components.errors import InputError
 from components.review_report.marks import EMPTY
 from pipeline.cli import app
 from pipeline.root import Root
+from pipeline.run_command import Inputs, run_stages
 from pipeline.runs import list_runs, settle
+from pipeline.settings import load_settings
 
 RUN = "20261123-100000"
 PAGE = f"page{EMPTY}"
@@ -81,6 +85,24 @@ def test_the_cache_gives_no_outputs_of_the_original(original, moved):
     assert all(uri.startswith(str(moved.path)) for uri in uris())
     assert settle(moved) is None
     assert [run.verdict for run in list_runs(moved)] == ["passed", None]
+
+
+@pytest.mark.slow  # loads TFX
+def test_a_run_says_that_its_root_was_moved_and_settles_it(original, moved, tmp_path, monkeypatch):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.jpg").write_bytes(b"\xff\xd8\xff")
+    (tmp_path / "labels.csv").write_text("ImageId,EncodedPixels\na.jpg,1 3\n")
+    inputs = Inputs(str(tmp_path / "images"), str(tmp_path / "labels.csv"))
+    monkeypatch.setattr("pipeline.local.run_locally", lambda dag, run_id: None)
+
+    def told():
+        console = Console(file=io.StringIO())
+        ended = {"until": "data", "then": lambda run_id, console: None, "verbose": True}
+        run_stages(inputs, load_settings("demo"), moved, console, **ended)
+        return console.file.getvalue()
+
+    assert f"The root was moved or copied here (an artifact was {original.path}" in told()
+    assert "moved" not in told().replace(str(moved.path), "")
 
 
 def test_a_root_without_runs_is_settled(tmp_path):
