@@ -189,7 +189,8 @@ def settle(root: Root) -> str | None:
 def _here(root: Root, uri: str) -> str:
     """An artifact's folder under this root; ML Metadata names it as it was when it was written."""
     *_, place = uri.rpartition(f"/{root.artifacts.name}/")
-    return str(root.artifacts.resolve() / place.lstrip("/"))
+    # As runs write it: their root is resolved, a link to another disk below it is not.
+    return str(Root(root.path.resolve()).artifacts / place.lstrip("/"))
 
 
 def _open(path: Path) -> metadata_store.MetadataStore | None:

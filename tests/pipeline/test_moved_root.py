@@ -105,5 +105,12 @@ def test_a_run_says_that_its_root_was_moved_and_settles_it(original, moved, tmp_
     assert "moved" not in told().replace(str(moved.path), "")
 
 
+def test_artifacts_behind_a_link_have_not_moved(original, tmp_path):
+    disk = original.artifacts.rename(tmp_path / "another disk")
+    original.artifacts.symlink_to(disk)
+    assert settle(original) is None
+    assert ships(original, "review").strip() == str(disk / RUN / "review" / "index.html")
+
+
 def test_a_root_without_runs_is_settled(tmp_path):
     assert settle(Root(tmp_path)) is None
