@@ -29,7 +29,7 @@ from kubeflow.names import (
 )
 from kubeflow.platform_spec import kubernetes_config, resources
 from kubeflow.staging import is_staged
-from pipeline.beam_settings import outside_runner
+from pipeline.beam_settings import is_dataflow, outside_runner
 from pipeline.dag import NEVER_CACHED, DataSource, create_pipeline
 from pipeline.names import PIPELINE_NAME
 from pipeline.settings import Settings
@@ -78,13 +78,13 @@ def _check_workers_see_artifacts(settings: Settings) -> None:
     if not runner or root.startswith("gs://"):
         return
     shared = any(is_staged(volume.path) for volume in settings.kubeflow.volumes)
-    if runner == "DataflowRunner" or not shared:
+    if is_dataflow(runner) or not shared:
         raise SettingsError(
             f"Beam's {runner}: its workers would not see the artifacts in kubeflow.pipeline_root = "
             f"{root!r}, which are staged in each task's pod; expected gs://bucket/folder"
             + (
                 ""
-                if runner == "DataflowRunner"
+                if is_dataflow(runner)
                 else ", or one of kubeflow.volumes at the bucket's folder of the staging, such as "
                 "/minio/mlpipeline, that is mounted by the workers too"
             )

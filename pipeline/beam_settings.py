@@ -14,7 +14,7 @@ _ADDRESS = re.compile(r"[^\s:/]+:\d{1,5}")
 _FLINK_MASTER = re.compile(r"(https?://)?[^\s:/]+:\d{1,5}")
 _RUNNERS = {"portable": "PortableRunner", "flink": "FlinkRunner", "dataflow": "DataflowRunner"}
 # Endings of names: DirectRunner, BundleBasedDirectRunner, ...
-_IN_PROCESS = ("DirectRunner", "FnApiRunner", "PrismRunner")
+_IN_PROCESS = ("directrunner", "fnapirunner", "prismrunner")
 # Which runner reads what; anything else given would be passed over in silence.
 _READ_BY = {
     "job_endpoint": ("portable", "flink"),
@@ -53,7 +53,13 @@ def named_runner(options: Iterable[str]) -> str:
 def outside_runner(options: Iterable[str]) -> str:
     """The runner that they name, if its workers are outside of the stage's process; "" if not."""
     named = named_runner(options)
-    return "" if named.endswith(_IN_PROCESS) else named
+    # Beam knows its runners whatever the case.
+    return "" if named.lower().endswith(_IN_PROCESS) else named
+
+
+def is_dataflow(runner: str) -> bool:
+    """Whether a runner of Beam's options is Google's."""
+    return runner.lower() == "dataflowrunner"
 
 
 def check_reached(job_endpoint: str) -> None:

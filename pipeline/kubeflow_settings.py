@@ -41,6 +41,9 @@ class TolerationSettings(_Settings):
             raise ValueError(f"operator Exists takes no value, got {self.value!r}; expected operator Equal")
         if self.operator == "Equal" and not self.key:
             raise ValueError("operator Equal needs the key of a taint; for any taint set operator Exists")
+        if self.operator == "Equal" and "value" not in self.model_fields_set:
+            # Kubernetes would take it for the empty one, which the taint of a GPU node seldom has.
+            raise ValueError("operator Equal needs the value of the taint; for any value set operator Exists")
         return self
 
 

@@ -98,7 +98,9 @@ def _make(folder: Path, run: Run, root: Root, console: Console) -> None:
         from components.review_report.review import Sources, review  # noqa: PLC0415
 
         told = Console(file=terminal, force_terminal=is_terminal, width=width)
-        uris = {name: str(run.folder(*place) or "") for name, place in _SOURCES.items()}
+        # The model of a first run's baseline is an empty folder, which copies of a root may lack.
+        folder_of = {"baseline_model": run.uri}
+        uris = {name: str(folder_of.get(name, run.folder)(*place) or "") for name, place in _SOURCES.items()}
         with ProgressDisplay(told):
             found = review(
                 Sources(**uris), [split for split in SPLITS if split.startswith("test")], ReviewSettings()

@@ -17,7 +17,7 @@ from rich.markup import escape
 from components.errors import SettingsError, ShipsError
 from components.ship_example_gen.inputs import check_inputs
 from components.ship_example_gen.scenes import read_scenes
-from pipeline.beam_settings import check_reached, outside_runner
+from pipeline.beam_settings import check_reached, is_dataflow, named_runner
 from pipeline.console import INTERRUPTED, ProgressDisplay
 from pipeline.quiet import libraries_into
 from pipeline.root import Root
@@ -114,7 +114,7 @@ def run_stages(
         SettingsError: the root cannot be used with Dataflow, or nobody listens at the job endpoint.
         StageFailedError: a stage failed.
     """
-    if outside_runner(settings.beam.options()) == "DataflowRunner":
+    if is_dataflow(named_runner(settings.beam.options())):
         raise SettingsError(
             f"Beam's DataflowRunner: its workers do not see --root {root.path}. Compile the pipeline for "
             "Kubeflow with kubeflow.pipeline_root=gs://... (docs/beam.md), or choose another runner"

@@ -203,7 +203,7 @@ def test_every_task_is_told_the_runner(beam, cluster):
         (FLINK, "kubeflow.pipeline_root=''", ["pipeline_root = ''", "/minio/mlpipeline"]),
         (DATAFLOW, f"kubeflow.volumes={STAGED_VOLUMES}", ["Dataflow", "pipeline_root = ''", "gs://"]),
         (["beam.args=[--runner=SparkRunner]"], "kubeflow.pipeline_root=''", ["SparkRunner", "gs://"]),
-        (["beam.args=[--runner, DataflowRunner]"], "kubeflow.pipeline_root=''", ["DataflowRunner"]),
+        (["beam.args=[--runner, dataflowrunner]"], f"kubeflow.volumes={STAGED_VOLUMES}", ["dataflowrunner"]),
     ],
 )
 def test_workers_that_would_not_see_the_artifacts_are_refused(beam, cluster, parts):
@@ -251,6 +251,7 @@ def test_a_file_that_kfp_would_not_upload_is_refused(tmp_path):
         ("kubeflow.trainer_tolerations=[{operator: Is}]", ["operator", "Exists"]),
         ("kubeflow.trainer_tolerations=[{key: a, operator: Exists, value: b}]", ["Exists takes no value"]),
         ("kubeflow.trainer_tolerations=[{value: b}]", ["needs the key"]),
+        ("kubeflow.trainer_tolerations=[{key: a}]", ["value of the taint", "operator Exists"]),
         ("kubeflow.image=registry.example:5000/ships:v1", ["has a tag", "kubeflow.tag"]),
         ("kubeflow.image=ships@sha256:abc", ["digest", "64 hexadecimal digits"]),
     ],

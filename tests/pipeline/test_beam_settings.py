@@ -144,6 +144,7 @@ def test_what_cannot_work_is_refused_with_what_to_do(changes, parts):
         (["--runner=FlinkRunner", "--flink_version=1.19"], "FlinkRunner"),
         (["--flink_version=1.19", "--runner", "apache_beam.runners.SparkRunner"], "SparkRunner"),
         (["--runner=DirectRunner"], ""),
+        (["--runner=directrunner"], ""),
         (["--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"], ""),
     ],
 )
