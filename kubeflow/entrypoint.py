@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from components.beam_files import use_beam_options
 from components.errors import InputError, SettingsError, ShipsError
 from kubeflow.names import PLAN, PROPERTIES
 from kubeflow.staging import Staging, make_folder
@@ -40,7 +41,8 @@ def main(argv: list[str]) -> int:
     logging.basicConfig()
     logging.getLogger("ships").setLevel(logging.INFO)
     try:
-        _configure_beam(beam_args)
+        # Listings, tables and images are read outside of any Beam pipeline, too.
+        use_beam_options(beam_args)
         if arguments.task == PLAN:
             # What would fail the first stage ends the run here.
             _check_job_service(beam_args)
@@ -66,14 +68,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--executor", help="Class of the TFX executor; the plan has none.")
     parser.add_argument("--artifacts", help="JSON: classes of the input and output artifacts by their names.")
     return parser
-
-
-def _configure_beam(beam_args: list[str]) -> None:
-    from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415 - not for --help
-    from apache_beam.options.pipeline_options import PipelineOptions  # noqa: PLC0415
-
-    # Listings and tables are read outside of any Beam pipeline, too.
-    FileSystems.set_options(PipelineOptions(beam_args))
 
 
 def _check_job_service(beam_args: list[str]) -> None:

@@ -14,6 +14,7 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
+from components.beam_files import use_beam_options
 from components.errors import SettingsError, ShipsError
 from components.ship_example_gen.inputs import check_inputs
 from components.ship_example_gen.scenes import read_scenes
@@ -69,6 +70,7 @@ def run(
         InputError: the data or the root cannot be used at all.
         StageFailedError: a stage failed.
     """
+    use_beam_options(settings.beam.options())
     check_inputs(inputs.images, inputs.labels, inputs.scenes)
     started = time.monotonic()
     until: Extent = "data" if data_only else "push"
@@ -120,6 +122,7 @@ def run_stages(
             "Kubeflow with kubeflow.pipeline_root=gs://... (docs/beam.md), or choose another runner"
         )
     check_reached(settings.beam.job_endpoint)
+    use_beam_options(settings.beam.options())
     # oneDNN's convolutions, which TensorFlow leaves off on CPUs without AVX-512: 0.51 instead of 0.93 s per
     # training step of the pretrained U-Net (batch 8 of 256 px, two AVX2 cores). Read when TensorFlow loads.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

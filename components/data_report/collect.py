@@ -186,7 +186,7 @@ def survey(sources: Sources, schema: schema_pb2.Schema, settings: DataReportSett
         settings: how many images are shown.
 
     Raises:
-        OSError: an artifact lacks a file.
+        OSError: an artifact lacks a file. A split without statistics or anomalies is shown without.
     """
     statistics = {split: found.datasets[0] for split, found in read_statistics(sources.statistics).items()}
     quarantine = read_quarantine(sources.quarantine)

@@ -53,12 +53,12 @@ def table_of_flagged(rows: Iterable[Flagged]) -> bytes:
 
 
 def read_flagged(content: bytes) -> Iterator[Flagged]:
-    """Rows of a `QUARANTINE_CSV`."""
+    """Rows of a `QUARANTINE_CSV`; in one of an older version the features are what the reasons begin with."""
     text = content.decode(errors="surrogateescape")
     for row in csv.DictReader(io.StringIO(text, newline="")):
+        told = [reason.partition(" ")[0] for reason in row["reasons"].split(_BETWEEN)]
         features, stopping = (
-            # Older tables have no such columns.
-            tuple(filter(None, row.pop(name, "").split(_BETWEEN)))
-            for name in ("features", "stopping")
+            tuple(filter(None, row.pop(name, default).split(_BETWEEN)))
+            for name, default in (("features", _BETWEEN.join(told)), ("stopping", ""))
         )
         yield Flagged(**row, features=features, stopping=stopping)

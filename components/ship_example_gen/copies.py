@@ -66,10 +66,11 @@ def choose_originals(
     for same in copies.values():
         best = min(same)
         originals[[copy.place for copy in same]] = best.place
-        # What faults a label has is told elsewhere. If this one has none, nor has the best.
+        # What faults a label has is told elsewhere. If this one has none, nor has the best. Files that are no
+        # pictures are alike in that alone.
         issues += [
             labels.issue(copy.image_id, f"label unlike that of its original: {best.image_id}", "ignored")
             for copy in same
-            if not copy.has_faults and copy.ships != best.ships
+            if not copy.is_broken and not copy.has_faults and copy.ships != best.ships
         ]
     return replace(groups, original=originals), issues

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
-from components.beam_files import is_remote, read_bytes
+from components.beam_files import filesystems, is_remote, read_bytes
 from components.errors import InputError
 
 # The largest picture that is decoded, 8192 x 8192 px, takes 201 MB uncompressed. Larger files would be
@@ -150,11 +150,10 @@ def _list_local(images: str) -> Iterator[ImageFile]:
 
 def _list_remote(images: str) -> Iterator[ImageFile]:
     from apache_beam.io.filesystem import BeamIOError  # noqa: PLC0415 - heavy, see module docstring
-    from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415
 
     folder = images.rstrip("/") + "/"
     try:
-        matches = FileSystems.match([folder + "*"])[0].metadata_list
+        matches = filesystems().match([folder + "*"])[0].metadata_list
     except (BeamIOError, ValueError) as error:
         raise InputError(
             f"cannot list the folder {images}: {error}. Check the address, the credentials and that Beam's "

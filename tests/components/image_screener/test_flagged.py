@@ -22,4 +22,6 @@ def test_a_dropped_image_counts_as_such():
 
 def test_a_table_of_an_older_version_is_read():
     content = b"image_id,split,outcome,reasons,sha1\na.jpg,test_ships,warned,height 9,02\n"
-    assert list(read_flagged(content)) == [Flagged("a.jpg", "test_ships", "warned", "height 9", "02")]
+    assert list(read_flagged(content)) == [
+        Flagged("a.jpg", "test_ships", "warned", "height 9", "02", ("height",))
+    ]
