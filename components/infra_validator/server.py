@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -102,6 +103,9 @@ class ModelServer:
 def serving(command: Sequence[str], models: Path, name: str, log: Path) -> Iterator[ModelServer]:
     """A server on a free port of this machine's loopback, ended with the block.
 
+    It sees no GPU: this process may hold all memory of one, and kernels of another kind answer a little
+    otherwise than the evaluation did.
+
     Args:
         command: with {models}, {name} and {port} where their values belong; {python} is this interpreter.
         models: folder with `<name>/<version>/`.
@@ -113,9 +117,10 @@ def serving(command: Sequence[str], models: Path, name: str, log: Path) -> Itera
     """
     port = free_port()
     words = [word.format(python=sys.executable, models=models, name=name, port=port) for word in command]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
     with log.open("wb") as output:
         try:
-            process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(words, env=environment, stdout=output, stderr=subprocess.STDOUT)
         except OSError as error:
             raise InputError(f"infra_validation.command: {words[0]}: {error.strerror}") from error
     try:

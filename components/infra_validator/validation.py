@@ -75,7 +75,7 @@ def from_json(text: bytes) -> InfraVerdict:
 def expectations(model: Path, examples: Sequence[bytes]) -> list[Expected]:
     """Answers of the `evaluate` signature to serialized raw Examples, in this process.
 
-    On the CPU, since the server needs what memory a GPU has left.
+    On the CPU, as the server (see `serving`).
     """
     with tf.device("/CPU:0"):
         loaded: Any = tf.saved_model.load(str(model))

@@ -73,6 +73,12 @@ def test_a_server_that_ends_is_told_with_its_last_words(tmp_path):
     assert "exit code 1: out of memory on port" in _validate(tmp_path, ENDS).reason
 
 
+def test_a_server_sees_no_gpu(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    command = ("{python}", "-c", "import os, sys; sys.exit('GPUs: ' + os.environ['CUDA_VISIBLE_DEVICES'])")
+    assert "GPUs: -1" in _validate(tmp_path, command).reason
+
+
 def test_a_server_that_never_gets_ready_is_ended(tmp_path):
     command = ("{python}", "-c", "import time; time.sleep(100)")
     settings = InfraValidationSettings(max_start_s=0.5)
