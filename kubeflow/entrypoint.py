@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from components.beam_files import use_beam_options
+from components.beam_files import filesystems, use_beam_options
 from components.errors import InputError, SettingsError, ShipsError
 from kubeflow.names import PLAN, PROPERTIES
 from kubeflow.staging import Staging, make_folder
@@ -41,8 +41,9 @@ def main(argv: list[str]) -> int:
     logging.basicConfig()
     logging.getLogger("ships").setLevel(logging.INFO)
     try:
-        # Listings, tables and images are read outside of any Beam pipeline, too.
+        # Listings, tables, images and artifacts are opened outside of any Beam pipeline, too.
         use_beam_options(beam_args)
+        filesystems()
         if arguments.task == PLAN:
             # What would fail the first stage ends the run here.
             _check_job_service(beam_args)
