@@ -159,9 +159,11 @@ def list_runs(root: Root) -> list[Run]:
     if store is None:
         return []
     alive = root.is_in_use()
+    located = Root(root.path.resolve())
     contexts = sorted(store.get_contexts_by_type("pipeline_run"), key=lambda context: -context.id)
     return [
-        _read_run(root, store, context, alive and position == 0) for position, context in enumerate(contexts)
+        _read_run(located, store, context, alive and position == 0)
+        for position, context in enumerate(contexts)
     ]
 
 
@@ -177,20 +179,23 @@ def settle(root: Root) -> str | None:
     store = _open(root.metadata)
     if store is None:
         return None
+    located = Root(root.path.resolve())
     moved = []
     for artifact in store.get_artifacts():
-        before, artifact.uri = artifact.uri, _here(root, artifact.uri)
+        before, artifact.uri = artifact.uri, _here(located, artifact.uri)
         if artifact.uri != before:
             moved.append((before, artifact))
     store.put_artifacts([artifact for _, artifact in moved])
     return moved[-1][0] if moved else None
 
 
-def _here(root: Root, uri: str) -> str:
-    """An artifact's folder under this root; ML Metadata names it as it was when it was written."""
-    *_, place = uri.rpartition(f"/{root.artifacts.name}/")
-    # As runs write it: their root is resolved, a link to another disk below it is not.
-    return str(Root(root.path.resolve()).artifacts / place.lstrip("/"))
+def _here(located: Root, uri: str) -> str:
+    """An artifact's folder under a root; ML Metadata names it as it was when it was written.
+
+    The path of the root is resolved, as that of runs is; a link to another disk below it is not.
+    """
+    *_, place = uri.rpartition(f"/{located.artifacts.name}/")
+    return str(located.artifacts / place.lstrip("/"))
 
 
 def _open(path: Path) -> metadata_store.MetadataStore | None:

@@ -82,7 +82,7 @@ def estimate(ratio: Ratio, moments: Moments) -> Figure | None:
         return None if ratio.without is None else Figure(ratio.without)
     value = float(above / below)
     squares = _squared_residuals(ratio, value, moments)
-    if ratio.interval == "wilson" or _is_share_of_images(ratio, moments):
+    if _is_share(ratio, moments):
         spread = value * (1 - value) * below
         effect = max(squares / spread, 1.0) if spread > 0 else 1.0
         return Figure(value, *wilson_interval(value, below / effect))
@@ -117,7 +117,7 @@ def estimate_gain(ratio: Ratio, moments: Moments) -> Figure | None:
         if figure is None or not below > 0:
             return None
         figures.append(figure)
-        shares.append(ratio.interval == "wilson" or _is_share_of_images(ratio, alone))
+        shares.append(_is_share(ratio, alone))
         for i, weight in ratio.over.items():
             weights[model, own.start + i] += weight / below
         for i, weight in ratio.under.items():
@@ -181,8 +181,10 @@ def _reach(images: int, squares: float) -> float:
     return float(stdtrit(images - 1, 0.975)) * math.sqrt(images / (images - 1) * squares)
 
 
-def _is_share_of_images(ratio: Ratio, moments: Moments) -> bool:
-    """Whether it is a mean over images each of which counts 0 or 1."""
+def _is_share(ratio: Ratio, moments: Moments) -> bool:
+    """Whether it is a share of countable things, or a mean over images each of which counts 0 or 1."""
+    if ratio.interval == "wilson":
+        return True
 
     def product(one: Mapping[int, float], other: Mapping[int, float]) -> float:
         return sum(a * b * float(moments.products[i, k]) for i, a in one.items() for k, b in other.items())

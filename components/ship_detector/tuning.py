@@ -77,10 +77,9 @@ def report(
         where an untuned one is not in it); and the table of the choice:
         `mask_thresholds` and `ship_thresholds` with `dice_by_ship_threshold` [ship threshold][threshold], and
         `min_ship_pixels`, the chosen one among them, with `dice_by_area` [area][threshold] at the chosen ship
-        threshold, both at the
-        chosen classifier threshold; `classifier_thresholds` with `dice_by_classifier` (the other thresholds
-        as chosen) and `silenced_ships` (ship images silenced). Numbers that need images are null where there
-        are none.
+        threshold, both at the chosen classifier threshold; `classifier_thresholds` with `dice_by_classifier`
+        (the other thresholds as chosen) and `silenced_ships` (ship images silenced). Numbers that need images
+        are null where there are none.
     """
     table = EvalTable.of(images)
     ships = table.has_ships

@@ -27,9 +27,9 @@ QUICK = {
 }
 
 
-def run_arguments(data, root, **changes):
-    """`ships run` on a generated data set with quick settings, some of them changed."""
-    overrides = [f"--set={key}={value}" for key, value in {**QUICK, **changes}.items()]
+def run_arguments(data, root, settings=QUICK, **changes):
+    """`ships run` on a generated data set with such settings, some of them changed."""
+    overrides = [f"--set={key}={value}" for key, value in {**settings, **changes}.items()]
     tables = ["--labels", data / "labels.csv", "--scenes", data / "scenes.csv"]
     return ["run", "--images", data / "images", *tables, "--root", root, *overrides]
 

@@ -14,7 +14,6 @@ from kfp_backend import Backend, ObjectStore
 from s3_server import ACCESS_KEY, SECRET_KEY, client, create_bucket, s3_server
 
 from components.approval_gate.approvals import Record, append_approval
-from pipeline.demo.dataset import generate
 from pipeline.root import Root
 
 pytestmark = pytest.mark.slow
@@ -27,13 +26,6 @@ PARAMETERS = {
 }
 # The generated data have broken images among them.
 REFUSING = "acceptance: {max_quarantined: 0.0}"
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    generate(folder, scenes=12, tiles_per_scene=3, seed=3)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -12,20 +12,11 @@ import time
 import pytest
 from commands import REPOSITORY, call, run_arguments, ships, stage_lines
 
-from pipeline.demo.dataset import generate
-
 pytestmark = pytest.mark.slow
 
 STAGES = 18
 MANUAL = {"approval.mode": "manual"}
 OTHER_RULES = "[{metric: dice, slice: {has_ship: 1}, min: 0.0, max_drop: 0.9}]"
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    generate(folder, scenes=12, tiles_per_scene=3, seed=3)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,8 @@
 import re
 
 import pytest
-from commands import call, stage_lines
+from commands import call, run_arguments, stage_lines
 
-from pipeline.demo.dataset import generate
 from pipeline.settings import load_settings, profile_names
 
 pytestmark = pytest.mark.slow
@@ -32,22 +31,13 @@ SHORT = {
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    generate(folder, scenes=8, tiles_per_scene=2, seed=3)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def root(tmp_path_factory):
     return tmp_path_factory.mktemp("root")
 
 
 @pytest.mark.parametrize("profile", profile_names())
 def test_a_run_by_this_profile_ends_with_a_pushed_model(profile, data, root):
-    short = [f"--set={key}={value}" for key, value in SHORT.items()]
-    tables = ["--labels", data / "labels.csv", "--scenes", data / "scenes.csv"]
-    told = call(["run", "--images", data / "images", *tables, "--root", root, "--profile", profile, *short])
+    told = call([*run_arguments(data, root, SHORT), "--profile", profile])
     stages = stage_lines(told)
     assert ("Classifier" in stages) == load_settings(profile).detector.cascade
     assert "Segmenter" in stages
